@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Receive: posted slots to requests. Length and key of a request were written once, when the queue
+ * was made; posting a buffer is a load of its slot, a check and a store of its address, eight at a
+ * time. What the slot says else is the client's own, and is not looked at.
+ */
+#include "../../ring.h"
+#include "mlx5.h"
+
+static __attribute__((noinline, cold)) void post_trash(struct rn_mlx5_rx *rx, struct rn_data *wqe)
+{
+	rn_data_put(wqe, rx->length, rx->trash_lkey_be, rx->trash);
+	rx->elsewhere++;
+}
+
+/* What a posted slot is checked by, and made into an address for the device. */
+struct posting {
+	uint32_t start; /* bits of an offset that name the buffer */
+	uint64_t limit, base;
+};
+
+/* The buffer of a posted slot. One that names none gets the page where nobody looks, under a key of
+ * its own. */
+static inline void post_slot(struct rn_mlx5_rx *rx, const struct posting *p,
+			     const struct rawnet_slot *slot, struct rn_data *wqe)
+{
+	uint64_t off = __atomic_load_n(&slot->off, __ATOMIC_RELAXED) & p->start;
+
+	if (__builtin_expect(off < p->limit, 1))
+		rn_rx_wqe_post(wqe, p->base + off);
+	else
+		post_trash(rx, wqe);
+}
+
+static __attribute__((noinline)) void post_run(const struct rn_queue *q, struct rn_mlx5_rx *rx,
+					       uint32_t n)
+{
+	const struct rawnet_slot *slot = &q->rx.slots[q->rx.next & q->rx.mask];
+	struct rn_data *wqe = &rx->wqe[rx->posted & rx->wq_mask];
+	const struct posting p = {.start = ~0u << q->buf_shift,
+				  .limit = (uint64_t)q->n_bufs << q->buf_shift,
+				  .base = rx->base + q->headroom};
+
+	for (; n >= RN_MLX5_GROUP; n -= RN_MLX5_GROUP) {
+#pragma GCC unroll 8
+		for (uint32_t i = 0; i < RN_MLX5_GROUP; i++)
+			post_slot(rx, &p, &slot[i], &wqe[i]);
+		slot += RN_MLX5_GROUP;
+		wqe += RN_MLX5_GROUP;
+	}
+	for (; n; n--)
+		post_slot(rx, &p, slot++, wqe++);
+}
+
+/* n posted slots become requests, and are rung once. The record counts requests, never more than
+ * were written: next has moved by exactly n when it is rung. */
+static void post(struct rn_queue *q, struct rn_mlx5_rx *rx, uint32_t n)
+{
+	struct rn_ring *r = &q->rx;
+	uint32_t run;
+
+	for (; n; n -= run) {
+		run = rn_least(n, rn_least(rn_to_end(r->next, r->mask),
+					   rn_to_end(rx->posted, rx->wq_mask)));
+		post_run(q, rx, run);
+		r->next += run;
+		rx->posted += run;
+	}
+	rn_ring_rx(rx->record, rx->posted);
+	rn_rdma_fed(q);
+}
+
+/* The device has no buffer, and the client posts none. */
+static __attribute__((noinline)) void post_sentinel(struct rn_mlx5_rx *rx)
+{
+	rn_data_put(&rx->wqe[rx->posted & rx->wq_mask], rx->length, rx->sentinel_lkey_be,
+		    (uintptr_t)rx->sentinel_mem);
+	rx->sentinel = true;
+	rx->elsewhere++;
+	rx->sentinel_at = rx->posted++;
+	rn_ring_rx(rx->record, rx->posted);
+}
+
+/* Groups only, unless the device is about to run dry. */
+void rn_mlx5_refill(struct rn_queue *q)
+{
+	struct rn_mlx5_rx *rx = &rn_mlx5_queue_of(q)->rx;
+	struct rn_ring *r = &q->rx;
+	uint32_t spare = rn_rdma_spare(q), held = rx->posted - rx->done, n;
+
+	if (r->client - r->next < spare + RN_MLX5_GROUP && rn_ring_look(r) < 0) {
+		rn_queue_fault(q, RAWNET_BYE_RING);
+		return;
+	}
+	n = r->client - r->next;
+	if (rx->sentinel && !spare)
+		spare = 1; /* for its packet */
+	n = n > spare ? n - spare : 0;
+	if (n > rx->wq_mask + 1 - held) /* the sentinel has a place, and no slot */
+		n = rx->wq_mask + 1 - held;
+	if (n >= RN_MLX5_GROUP)
+		n &= ~(RN_MLX5_GROUP - 1);
+	else if (held >= RN_MLX5_GROUP)
+		return;
+	if (n)
+		post(q, rx, n);
+	else if (!held)
+		post_sentinel(rx);
+}

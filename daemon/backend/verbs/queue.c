@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A client queue on the device: made by the control thread before a poller knows the queue,
+ * unmade after none does. When verbs_queue_destroy() returns the device writes nothing of the
+ * client's any more.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../../attachment.h"
+#include "verbs.h"
+
+static uint32_t round_up(uint32_t v, uint32_t to)
+{
+	return (v + to - 1) / to * to;
+}
+
+/* ---- receive ---- */
+
+static int make_rx(struct rn_rdma *rdma, struct rn_queue *q, struct verbs_queue *v,
+		   struct rn_err *err)
+{
+	struct ibv_cq_init_attr_ex cq = {
+		.cqe = q->rx.mask + 1,
+		.cq_context = q,
+		.channel = verbs_hwq_of(q->hwq)->channel,
+		.wc_flags = IBV_WC_EX_WITH_BYTE_LEN | IBV_WC_EX_WITH_FLOW_TAG,
+	};
+	struct ibv_wq_init_attr wq = {
+		.wq_context = q,
+		.wq_type = IBV_WQT_RQ,
+		.max_wr = q->rx.mask + 1,
+		.max_sge = 1,
+		.pd = v->rdma.mem->pd,
+	};
+	struct ibv_wq_attr ready = {.attr_mask = IBV_WQ_ATTR_STATE, .wq_state = IBV_WQS_RDY};
+	int rc;
+
+	v->rx_cq = ibv_create_cq_ex(rdma->ctx, &cq);
+	if (!v->rx_cq)
+		return rn_rdma_fail(err, rdma, "completion queue", errno);
+	v->rdma.rx_cq = ibv_cq_ex_to_cq(v->rx_cq);
+	wq.cq = v->rdma.rx_cq;
+	v->rdma.wq = ibv_create_wq(rdma->ctx, &wq);
+	if (!v->rdma.wq)
+		return rn_rdma_fail(err, rdma, "receive queue", errno);
+	rc = ibv_modify_wq(v->rdma.wq, &ready);
+	return rc ? rn_rdma_fail(err, rdma, "receive queue", rc) : 0;
+}
+
+/* ---- transmit ---- */
+
+static int make_tx(struct rn_rdma *rdma, struct rn_queue *q, struct verbs_queue *v,
+		   struct rn_err *err)
+{
+	uint32_t sends = q->tx.mask + 1 < RN_VERBS_SENDS ? q->tx.mask + 1 : RN_VERBS_SENDS;
+	struct ibv_qp_init_attr_ex attr = {
+		.cap = {.max_send_wr = sends, .max_send_sge = RAWNET_TX_SEGS + 1},
+		.qp_type = IBV_QPT_RAW_PACKET,
+		.qp_context = q,
+		.comp_mask = IBV_QP_INIT_ATTR_PD,
+		.pd = v->rdma.mem->pd,
+	};
+	int rc;
+
+	v->mask = sends - 1;
+	v->csum = rdma->caps.csum;
+	v->max_tso = v->csum ? rdma->caps.max_tso : 0; /* segments need their checksums */
+	if (v->max_tso) {
+		attr.comp_mask |= IBV_QP_INIT_ATTR_MAX_TSO_HEADER;
+		attr.max_tso_header = RN_VERBS_TSO;
+	}
+	v->rdma.tx_cq = ibv_create_cq(rdma->ctx, (int)sends, q, NULL, 0);
+	if (!v->rdma.tx_cq)
+		return rn_rdma_fail(err, rdma, "completion queue", errno);
+	attr.send_cq = attr.recv_cq = v->rdma.tx_cq;
+	v->rdma.qp = ibv_create_qp_ex(rdma->ctx, &attr);
+	if (!v->rdma.qp)
+		return rn_rdma_fail(err, rdma, "send queue", errno);
+	rc = rn_rdma_start_qp(v->rdma.qp);
+	return rc ? rn_rdma_fail(err, rdma, "send queue", rc) : 0;
+}
+
+static int make_copies(struct rn_rdma *rdma, const struct rn_queue *q, struct verbs_queue *v,
+		       struct rn_err *err)
+{
+	size_t heads = (size_t)(v->mask + 1) * RN_VERBS_ROOM, frames, size;
+
+	v->frame_size = round_up(rdma->port->max_frame + 4, 64);
+	frames = (size_t)RN_VERBS_FRAMES * v->frame_size;
+	size = heads + frames + (1u << q->buf_shift);
+	v->memory = aligned_alloc(4096, round_up((uint32_t)size, 4096));
+	v->fifo = calloc(v->mask + 1, sizeof(*v->fifo));
+	v->ids = calloc(q->rx.mask + 1, sizeof(*v->ids));
+	v->wr = calloc(RN_VERBS_BURST, sizeof(*v->wr));
+	v->sge = calloc(RN_VERBS_BURST * (RAWNET_TX_SEGS + 1), sizeof(*v->sge));
+	v->tso = calloc(RN_VERBS_BURST, RN_VERBS_TSO);
+	if (!v->memory || !v->fifo || !v->ids || !v->wr || !v->sge || !v->tso)
+		return rn_fail(err, -ENOMEM, "%s: out of memory", rdma->port->config.dev);
+	for (uint32_t i = 0; i < RN_VERBS_BURST; i++) {
+		v->wr[i].sg_list = &v->sge[(size_t)i * (RAWNET_TX_SEGS + 1)];
+		v->wr[i].next = &v->wr[i + 1]; /* tx.c ends a list that it posts */
+	}
+	v->sentinel_mem = v->memory + heads + frames;
+	v->copies = ibv_reg_mr(v->rdma.mem->pd, v->memory, size, IBV_ACCESS_LOCAL_WRITE);
+	return v->copies ? 0 : rn_rdma_fail(err, rdma, "memory of the send queue", errno);
+}
+
+/* ---- life ---- */
+
+static void queue_free(struct verbs_queue *v)
+{
+	if (v->rdma.qp)
+		ibv_destroy_qp(v->rdma.qp);
+	if (v->rdma.tx_cq)
+		ibv_destroy_cq(v->rdma.tx_cq);
+	if (v->rdma.wq)
+		ibv_destroy_wq(v->rdma.wq);
+	if (v->rdma.rx_cq)
+		ibv_destroy_cq(v->rdma.rx_cq);
+	if (v->copies)
+		ibv_dereg_mr(v->copies);
+	free(v->memory);
+	free(v->fifo);
+	free(v->ids);
+	free(v->wr);
+	free(v->sge);
+	free(v->tso);
+	free(v);
+}
+
+int verbs_queue_create(struct rn_port *port, struct rn_queue *q, struct rn_err *err)
+{
+	struct rn_rdma *rdma = rn_rdma_of(port);
+	struct verbs_queue *v = calloc(1, sizeof(*v));
+	int rc;
+
+	if (!v)
+		return rn_fail(err, -ENOMEM, "%s: out of memory", port->config.dev);
+	rc = rn_rdma_mem_get(rdma, q->at, err);
+	if (rc) {
+		free(v);
+		return rc;
+	}
+	v->rdma.mem = q->at->hw;
+	rc = make_rx(rdma, q, v, err);
+	if (!rc)
+		rc = make_tx(rdma, q, v, err);
+	if (!rc)
+		rc = make_copies(rdma, q, v, err);
+	if (rc) {
+		queue_free(v);
+		rn_rdma_mem_put(q->at);
+		return rc;
+	}
+	q->hw = v;
+	return 0;
+}
+
+int verbs_queue_mend(struct rn_port *port, struct rn_queue *q, struct rn_err *err)
+{
+	struct verbs_queue *v = verbs_queue_of(q);
+	const struct rn_rdma_sides sides = {&v->rx_state, &v->tx_state};
+
+	return rn_rdma_mend(port, q, &sides, err);
+}
+
+void verbs_queue_destroy(struct rn_port *port, struct rn_queue *q)
+{
+	(void)port;
+	queue_free(q->hw);
+	q->hw = NULL;
+	rn_rdma_mem_put(q->at);
+}

@@ -1,0 +1,341 @@
+// SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+/*
+ * The XDP program: parses a frame into its key like flow/key.c does, tries the shapes in order, and
+ * sends what a rule takes to the AF_XDP socket of its receive queue, with the rule's handle as
+ * metadata. Everything else goes on to the kernel.
+ *
+ * A packet that a rule takes but no socket wants is dropped and counted: given to the kernel it
+ * would be answered with RST or ICMP. So is one that is longer than the port's largest frame: in
+ * generic mode the kernel shows what a local sender left unsegmented (GSO) as one frame.
+ *
+ * Headers are read where the frame is contiguous (data..data_end, at least the first buffer of a
+ * frame of several); what lies beyond counts as absent. Twice the same program: `frags` accepts
+ * frames of several buffers (kernel 5.18), the other runs on older kernels.
+ */
+#include <linux/bpf.h>
+#include <bpf/bpf_endian.h>
+#include <bpf/bpf_helpers.h>
+
+#include "shared.h"
+
+#define inline_always	  static inline __attribute__((always_inline))
+#define copy(to, from, n) __builtin_memcpy(to, from, n)
+
+enum {
+	TYPE_IPV4 = 0x0800,
+	TYPE_ARP = 0x0806,
+	TYPE_IPV6 = 0x86dd,
+	TYPE_VLAN = 0x8100,
+	TYPE_QINQ = 0x88a8,
+};
+
+enum {
+	PROTO_HOPOPTS = 0,
+	PROTO_TCP = 6,
+	PROTO_UDP = 17,
+	PROTO_ROUTING = 43,
+	PROTO_FRAGMENT = 44,
+	PROTO_AH = 51,
+	PROTO_ICMPV6 = 58,
+	PROTO_DSTOPTS = 60,
+	PROTO_SCTP = 132,
+};
+
+/* Only its type: what is looked up are the daemon's tables. */
+struct rules {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 1);
+	__type(key, struct rn_key);
+	__type(value, __u32);
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
+	__uint(max_entries, RN_XDP_SHAPES);
+	__type(key, __u32);
+	__array(values, struct rules);
+} shapes SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_XSKMAP);
+	__uint(max_entries, RN_XDP_QUEUES);
+	__type(key, __u32);
+	__type(value, __u32);
+} sockets SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct rn_xdp_counts);
+} counts SEC(".maps");
+
+const volatile __u32 cookie = 0;
+const volatile __u32 longest = 0; /* frame that the sockets take */
+volatile __u32 current = 0;
+struct rn_xdp_order orders[2] = {};
+__u64 filters[RN_XDP_SHAPES][RN_XDP_FILTER_WORDS] = {}; /* by slot, as the tables */
+
+/* Where the parser stands: p and at are the same place, as pointer and as offset. */
+struct cursor {
+	__u8 *p;
+	__u8 *data_end;
+	__u32 at;
+	__u32 end; /* of the frame; of the IP packet once that is known */
+};
+
+/* Are n bytes there, both by the frame's own lengths and in memory? */
+#define has(c, n) ((c)->at + (n) <= (c)->end && (c)->p + (n) <= (c)->data_end)
+
+inline_always void advance(struct cursor *c, __u32 n)
+{
+	c->p += n;
+	c->at += n;
+}
+
+inline_always __u16 be16(const __u8 *p)
+{
+	return (__u16)(p[0] << 8 | p[1]);
+}
+
+/* True: a neighbour message, which a rule of the port's own MAC does not take. */
+inline_always int parse_l4(struct cursor *c, struct rn_key *key, int v6)
+{
+	__u32 least = key->proto == PROTO_TCP ? 20 : key->proto == PROTO_UDP ? 8 : 12;
+
+	if (v6 && key->proto == PROTO_ICMPV6)
+		return has(c, 4) && c->p[0] >= 133 && c->p[0] <= 137;
+	if (key->proto != PROTO_TCP && key->proto != PROTO_UDP && key->proto != PROTO_SCTP)
+		return 0;
+	if (c->at + least > c->end || c->p + 4 > c->data_end)
+		return 0;
+	key->l4 = 1;
+	copy(&key->sport, c->p, 2);
+	copy(&key->dport, c->p + 2, 2);
+	return 0;
+}
+
+inline_always void parse_ipv4(struct cursor *c, struct rn_key *key)
+{
+	__u8 *p = c->p;
+	__u32 hlen, total;
+
+	if (!has(c, 20) || p[0] >> 4 != 4)
+		return;
+	hlen = (__u32)(p[0] & 15) * 4;
+	total = be16(p + 2);
+	if (hlen < 20 || total < hlen || c->at + total > c->end)
+		return;
+	copy(key->src, p + 12, 4);
+	copy(key->dst, p + 16, 4);
+	key->proto = p[9];
+	c->end = c->at + total;
+	if (be16(p + 6) & 0x3fff) /* more fragments, or an offset */
+		return;
+	advance(c, hlen);
+	parse_l4(c, key, 0);
+}
+
+/* Size of the extension header of this type at the cursor; 0: it is none, or is cut off. */
+inline_always __u32 extension_size(struct cursor *c, __u8 type)
+{
+	if (type != PROTO_HOPOPTS && type != PROTO_ROUTING && type != PROTO_DSTOPTS &&
+	    type != PROTO_AH)
+		return 0;
+	if (!has(c, 8))
+		return 0;
+	if (type == PROTO_AH)
+		return ((__u32)c->p[1] + 2) * 4;
+	return ((__u32)c->p[1] + 1) * 8;
+}
+
+inline_always int is_extension(__u8 type)
+{
+	return type == PROTO_HOPOPTS || type == PROTO_ROUTING || type == PROTO_DSTOPTS ||
+	       type == PROTO_AH || type == PROTO_FRAGMENT;
+}
+
+inline_always int parse_ipv6(struct cursor *c, struct rn_key *key)
+{
+	__u8 *p = c->p, next;
+	__u32 total;
+
+	if (!has(c, 40) || p[0] >> 4 != 6)
+		return 0;
+	total = 40 + be16(p + 4);
+	if (c->at + total > c->end)
+		return 0;
+	copy(key->src, p + 8, 16);
+	copy(key->dst, p + 24, 16);
+	next = p[6];
+	c->end = c->at + total;
+	advance(c, 40);
+	for (int i = 0; i < RN_KEY_EXT_MAX; i++) {
+		__u32 size;
+
+		if (next == PROTO_FRAGMENT && has(c, 8)) {
+			key->proto = c->p[0];
+			return 0;
+		}
+		size = extension_size(c, next);
+		if (!size || !has(c, size))
+			break;
+		next = c->p[0];
+		advance(c, size);
+	}
+	if (is_extension(next))
+		return 0; /* cut short, or too many */
+	key->proto = next;
+	return parse_l4(c, key, 1);
+}
+
+/* Fills the key; true: no rule takes this frame, or none of the port's own MAC if *neigh. */
+inline_always int parse(struct cursor *c, struct rn_key *key, int *neigh)
+{
+	__u16 type;
+
+	if (!has(c, 14) || c->p[0] & 1)
+		return 1;
+	copy(key->dmac, c->p, 6);
+	copy(key->smac, c->p + 6, 6);
+	type = be16(c->p + 12);
+	advance(c, 14);
+	if ((type == TYPE_VLAN || type == TYPE_QINQ) && has(c, 4)) {
+		key->vlan = bpf_htons(be16(c->p) & 0xfff);
+		type = be16(c->p + 2);
+		advance(c, 4);
+	}
+	key->ethertype = bpf_htons(type);
+	if (type == TYPE_ARP)
+		*neigh = 1;
+	else if (type == TYPE_IPV4)
+		parse_ipv4(c, key);
+	else if (type == TYPE_IPV6)
+		*neigh = parse_ipv6(c, key);
+	return 0;
+}
+
+/* May the table of this slot have the key? */
+inline_always int maybe(__u32 slot, const __u64 *key)
+{
+	__u32 bit = rn_xdp_filter_bit((const void *)key);
+
+	return filters[slot & (RN_XDP_SHAPES - 1)][bit >> 6] >> (bit & 63) & 1;
+}
+
+/* The handle of the rule that takes the frame, or NULL. */
+inline_always __u32 *find(const struct rn_key *key, const struct rn_xdp_order *order)
+{
+	struct rn_key masked;
+	const __u64 *k = (const void *)key;
+	__u64 *to = (void *)&masked;
+
+	for (int i = 0; i < RN_XDP_SHAPES && i < order->n; i++) {
+		const __u64 *m = (const void *)&order->mask[i];
+		__u32 slot = order->slot[i], *handle;
+		void *rules;
+
+#pragma unroll
+		for (int w = 0; w < (int)(sizeof(*key) / 8); w++)
+			to[w] = k[w] & m[w];
+		if (!maybe(slot, to))
+			continue;
+		rules = bpf_map_lookup_elem(&shapes, &slot);
+		if (!rules)
+			continue;
+		handle = bpf_map_lookup_elem(rules, &masked);
+		if (handle)
+			return handle;
+	}
+	return 0;
+}
+
+inline_always int same_mac(const __u8 *a, const __u8 *b)
+{
+	return a[0] == b[0] && a[1] == b[1] && a[2] == b[2] && a[3] == b[3] && a[4] == b[4] &&
+	       a[5] == b[5];
+}
+
+inline_always struct rn_xdp_counts *my_counts(void)
+{
+	__u32 zero = 0;
+
+	return bpf_map_lookup_elem(&counts, &zero);
+}
+
+inline_always int pass(void)
+{
+	struct rn_xdp_counts *count = my_counts();
+
+	if (count)
+		count->passed++;
+	return XDP_PASS;
+}
+
+inline_always int drop_long(void)
+{
+	struct rn_xdp_counts *count = my_counts();
+
+	if (count)
+		count->too_long++;
+	return XDP_DROP;
+}
+
+inline_always int take(struct xdp_md *ctx, __u32 handle)
+{
+	struct rn_xdp_counts *count;
+	int action;
+
+	if (!bpf_xdp_adjust_meta(ctx, -(int)sizeof(struct rn_xdp_verdict))) {
+		struct rn_xdp_verdict *v = (void *)(long)ctx->data_meta;
+
+		if ((void *)(v + 1) <= (void *)(long)ctx->data) {
+			v->handle = handle;
+			v->cookie = cookie;
+		}
+	}
+	action = bpf_redirect_map(&sockets, ctx->rx_queue_index, XDP_DROP);
+	if (action == XDP_REDIRECT)
+		return action;
+	count = my_counts();
+	if (count)
+		count->no_socket++;
+	return XDP_DROP;
+}
+
+inline_always int classify(struct xdp_md *ctx, __u32 len)
+{
+	const struct rn_xdp_order *order = &orders[current & 1];
+	struct cursor c = {
+		.p = (void *)(long)ctx->data,
+		.data_end = (void *)(long)ctx->data_end,
+		.end = len,
+	};
+	struct rn_key key = {};
+	__u32 *handle;
+	int neigh = 0;
+
+	if (!order->n || parse(&c, &key, &neigh))
+		return pass();
+	if (neigh && same_mac(key.dmac, order->mac))
+		return pass();
+	handle = find(&key, order);
+	if (!handle)
+		return pass();
+	return len > longest ? drop_long() : take(ctx, *handle);
+}
+
+SEC("xdp")
+int rawnet(struct xdp_md *ctx)
+{
+	return classify(ctx, ctx->data_end - ctx->data);
+}
+
+SEC("xdp.frags")
+int rawnet_frags(struct xdp_md *ctx)
+{
+	return classify(ctx, bpf_xdp_get_buff_len(ctx));
+}
+
+char _license[] SEC("license") = "Dual BSD/GPL";

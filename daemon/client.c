@@ -1,0 +1,325 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Life of clients and their attachments. See client.h; messages are in messages.c. */
+#include "client.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <urcu-qsbr.h>
+
+#include "adopt.h"
+#include "closer.h"
+#include "daemon.h"
+#include "log.h"
+#include "messages.h"
+#include "probes.h"
+#include "steer.h"
+
+static const struct rawnet_quota one_connection = {.connections = 1};
+
+/* ---- who is it ---- */
+
+static int identify(struct rn_client *c, struct rn_err *err)
+{
+	struct ucred cred;
+	socklen_t size = sizeof(cred);
+	gid_t groups[RN_PEER_GROUPS];
+	socklen_t groups_size = sizeof(groups);
+
+	if (getsockopt(c->fd, SOL_SOCKET, SO_PEERCRED, &cred, &size) < 0)
+		return rn_fail(err, -errno, "SO_PEERCRED: %s", strerror(errno));
+	c->peer.uid = cred.uid;
+	c->peer.gid = cred.gid;
+	c->peer.pid = cred.pid;
+	c->peer.socket = c->socket;
+	/* Groups that do not fit grant nothing: too many of them is not a reason to refuse. */
+	if (!getsockopt(c->fd, SOL_SOCKET, SO_PEERGROUPS, groups, &groups_size)) {
+		c->peer.n_groups = groups_size / sizeof(gid_t);
+		memcpy(c->peer.groups, groups, groups_size);
+	} else if (errno == ERANGE) {
+		rn_warn("uid %u is in more than %u groups: only its first one counts", cred.uid,
+			RN_PEER_GROUPS);
+	}
+	c->admin = rn_policy_is_admin(c->daemon->config, &c->peer);
+	c->watches = rn_policy_may_watch(c->daemon->config, &c->peer);
+	return 0;
+}
+
+/* Policy of connecting: one that grants nothing at all may still look at its own refusals. */
+static int admit(struct rn_client *c, struct rn_err *err)
+{
+	const struct rn_policy_entry *e = rn_policy_entry(c->daemon->config, &c->peer, NULL);
+	static const struct rn_policy_entry stranger = {.limit = {.connections = 16}};
+	struct rn_usage *u = rn_usage_of(&c->daemon->usages, c->peer.uid);
+	int rc;
+
+	if (!u)
+		return rn_fail(err, -ENOMEM, "out of memory");
+	rc = rn_policy_room(e || c->peer.uid == 0 ? e : &stranger, u, &one_connection, err);
+	/* A uid that is refused leaves no entry behind. */
+	if (!rc)
+		rn_usage_add(u, &one_connection);
+	else
+		rn_usage_sub(u, &(struct rawnet_quota) {0});
+	return rc;
+}
+
+/* Gives the connection back, if it is charged and its socket is closed by now. */
+static void client_free(struct rn_client *c, bool charged)
+{
+	struct rn_usage *u = charged ? rn_usage_of(&c->daemon->usages, c->peer.uid) : NULL;
+
+	if (rn_closer_close(c->fd, c->peer.uid,
+			    charged ? RN_CLOSER_CONNECTION : RN_CLOSER_NOTHING) &&
+	    u)
+		rn_usage_sub(u, &one_connection);
+	sd_event_source_disable_unref(c->source);
+	free(c->attachments);
+	free(c->held);
+	free(c);
+}
+
+static struct rn_client *client_alloc(struct rn_daemon *d, int fd, const char *socket)
+{
+	struct rn_client *c = calloc(1, sizeof(*c));
+
+	if (!c) {
+		rn_closer_close(fd, 0, RN_CLOSER_NOTHING);
+		return NULL;
+	}
+	c->daemon = d;
+	c->fd = fd;
+	strncpy(c->socket, socket, sizeof(c->socket) - 1);
+	CDS_INIT_LIST_HEAD(&c->list);
+	return c;
+}
+
+static int start(struct rn_client *c, uint32_t id)
+{
+	struct rn_daemon *d = c->daemon;
+	int rc = rn_messages_start(c);
+
+	if (rc < 0) {
+		client_free(c, true);
+		return rc;
+	}
+	c->id = id;
+	c->connected_ns = rn_daemon_now();
+	cds_list_add_tail(&c->list, &d->clients);
+	d->n_clients++;
+	return 0;
+}
+
+int rn_client_accept(struct rn_daemon *d, int fd, const char *socket)
+{
+	struct rn_client *c = client_alloc(d, fd, socket);
+	struct rn_err err = {0};
+	int rc;
+
+	if (!c)
+		return -ENOMEM;
+	rc = identify(c, &err);
+	if (!rc)
+		rc = admit(c, &err);
+	if (rc) {
+		rn_messages_bye(c, RAWNET_BYE_POLICY, err.text);
+		client_free(c, false);
+		return rc;
+	}
+	return start(c, ++d->next_client);
+}
+
+struct rn_client *rn_client_adopt(struct rn_daemon *d, int fd, const char *socket, uint32_t id)
+{
+	struct rn_client *c = client_alloc(d, fd, socket);
+	struct rn_usage *u;
+
+	if (!c)
+		return NULL;
+	u = identify(c, NULL) ? NULL : rn_usage_of(&d->usages, c->peer.uid);
+	if (!u) {
+		client_free(c, false);
+		return NULL;
+	}
+	rn_usage_add(u, &one_connection);
+	if (d->next_client < id)
+		d->next_client = id;
+	return start(c, id) ? NULL : c;
+}
+
+/* ---- attachments ---- */
+
+static struct rawnet_quota cost(const struct rn_attachment *at)
+{
+	return (struct rawnet_quota) {
+		.memory = at->memory, .queues = at->n_queues, .attachments = 1};
+}
+
+int rn_client_add_attachment(struct rn_client *c, struct rn_attachment *at)
+{
+	if (c->n_attachments == c->max_attachments) {
+		uint32_t more = c->max_attachments ? 2 * c->max_attachments : 4;
+		void *p = realloc(c->attachments, more * sizeof(*c->attachments));
+
+		if (!p)
+			return -ENOMEM;
+		c->attachments = p;
+		c->max_attachments = more;
+	}
+	c->attachments[c->n_attachments++] = at;
+	rn_probe_attach(at, c->id);
+	return 0;
+}
+
+void rn_client_account(struct rn_client *c, struct rn_attachment *at)
+{
+	struct rn_usage *u = rn_usage_of(&c->daemon->usages, c->peer.uid);
+	struct rawnet_quota more = cost(at);
+
+	if (u)
+		rn_usage_add(u, &more);
+	at->charged = u != NULL;
+}
+
+/* After the grace period: the memory goes, and the quota comes back. */
+static void release(struct rn_client *c, struct rn_attachment *at, bool last)
+{
+	struct rn_usage *u = rn_usage_of(&c->daemon->usages, c->peer.uid);
+	struct rawnet_quota back = cost(at);
+
+	if (c->held_attachment == at)
+		c->held_attachment = NULL;
+	rn_event_emit(c->daemon, RAWNET_EVENT_CLIENT, "detached", c->id, at, at->port->config.dev,
+		      at->uid, "attachment %u", at->id);
+	rn_probe_detach(at, c->id);
+	rn_adopt_drop(at, last);
+	back.queues -= rn_attachment_free(at);
+	if (u)
+		rn_usage_sub(u, &back);
+}
+
+void rn_client_detach(struct rn_client *c, struct rn_attachment *at)
+{
+	uint32_t i = 0;
+
+	rn_attachment_retire(at, rn_rules_gone, c->daemon);
+	synchronize_rcu();
+	while (c->attachments[i] != at)
+		i++;
+	c->attachments[i] = c->attachments[--c->n_attachments];
+	release(c, at, !c->n_attachments);
+	rn_rules_sync(c->daemon);
+}
+
+struct rn_attachment *rn_client_attachment(const struct rn_client *c, uint32_t id)
+{
+	for (uint32_t i = 0; i < c->n_attachments; i++)
+		if (c->attachments[i]->id == id)
+			return c->attachments[i];
+	return NULL;
+}
+
+uint32_t rn_client_rules(const struct rn_client *c)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < c->n_attachments; i++)
+		n += c->attachments[i]->n_rules;
+	return n;
+}
+
+uint64_t rn_client_memory(const struct rn_client *c)
+{
+	uint64_t n = 0;
+
+	for (uint32_t i = 0; i < c->n_attachments; i++)
+		n += c->attachments[i]->memory;
+	return n;
+}
+
+struct rn_attachment *rn_attachment_by_id(const struct rn_daemon *d, uint32_t id)
+{
+	struct rn_client *c;
+
+	cds_list_for_each_entry (c, &d->clients, list) {
+		struct rn_attachment *at = c->dead ? NULL : rn_client_attachment(c, id);
+
+		if (at)
+			return at;
+	}
+	return NULL;
+}
+
+struct rn_attachment *rn_attachment_by_label(const struct rn_daemon *d, const char *dev,
+					     const char *label, uint32_t uid, bool any)
+{
+	const struct rn_served *s = rn_daemon_port(d, dev);
+	struct rn_attachment *at;
+
+	if (!s || !label[0])
+		return NULL;
+	cds_list_for_each_entry (at, &s->port->attachments, list) {
+		const struct rn_client *c = at->client;
+
+		if (!c->dead && (any || at->uid == uid) && !strcmp(at->label, label))
+			return at;
+	}
+	return NULL;
+}
+
+/* ---- the end ---- */
+
+/* The socket is not looked at any more; the rest waits for the reaper. */
+static void bury(struct rn_client *c)
+{
+	if (c->dead)
+		return;
+	c->dead = true;
+	c->source = sd_event_source_disable_unref(c->source);
+	sd_event_source_set_enabled(c->daemon->reaper, SD_EVENT_ONESHOT);
+}
+
+void rn_client_end(struct rn_client *c, enum rawnet_reason reason, const char *text)
+{
+	if (c->dead)
+		return;
+	rn_messages_bye(c, reason, text);
+	rn_warn_about((&(struct rn_log_about) {.client = c->id,
+					       .label = c->label,
+					       .uid = c->peer.uid,
+					       .pid = (int32_t)c->peer.pid}),
+		      "client %u (%s, uid %u, pid %d) is ended: %s", c->id, c->label, c->peer.uid,
+		      (int)c->peer.pid, text);
+	rn_probe_client_end(c->id, c->peer.uid, (int32_t)c->peer.pid, text);
+	bury(c);
+}
+
+void rn_client_lost(struct rn_client *c)
+{
+	if (!c->dead)
+		rn_probe_client_end(c->id, c->peer.uid, (int32_t)c->peer.pid, "it left");
+	bury(c);
+}
+
+void rn_client_reap(struct rn_daemon *d)
+{
+	struct rn_client *c, *next;
+
+	cds_list_for_each_entry (c, &d->clients, list)
+		for (uint32_t i = 0; c->dead && i < c->n_attachments; i++)
+			rn_attachment_retire(c->attachments[i], rn_rules_gone, d);
+	synchronize_rcu();
+	cds_list_for_each_entry_safe (c, next, &d->clients, list) {
+		if (!c->dead)
+			continue;
+		for (uint32_t i = 0; i < c->n_attachments; i++)
+			release(c, c->attachments[i], i + 1 == c->n_attachments);
+		rn_event_emit(d, RAWNET_EVENT_CLIENT, "left", c->id, NULL, "", c->peer.uid, "%s",
+			      c->label);
+		cds_list_del(&c->list);
+		d->n_clients--;
+		client_free(c, true);
+	}
+	rn_rules_sync(d);
+}

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Policy: who may have what. The first entry of the configuration that fits the peer (user, any of
+ * its groups, the socket it came in by) and the port decides. Without one, root may do everything
+ * and others nothing. Quotas count for each uid over all its connections. Control thread only.
+ */
+#ifndef RN_POLICY_H
+#define RN_POLICY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include <urcu/list.h>
+
+#include "bucket.h"
+#include "config.h"
+#include "err.h"
+#include "port.h"
+
+#define RN_PEER_GROUPS 64u /* of one peer that are looked at */
+
+/* Who the kernel says the peer is. */
+struct rn_peer {
+	uid_t uid;
+	gid_t gid;
+	pid_t pid;
+	gid_t groups[RN_PEER_GROUPS];
+	uint32_t n_groups;
+	const char *socket; /* path of the listening socket */
+};
+
+/* What a uid has. */
+struct rn_usage {
+	uid_t uid;
+	struct rawnet_quota used;
+	struct rn_bucket resolve; /* neighbours that it may make the kernel ask for */
+	struct cds_list_head list;
+};
+
+bool rn_policy_is_admin(const struct rn_config *config, const struct rn_peer *peer);
+/* May it see others' clients, attachments and counters? Administrators and the monitor group. */
+bool rn_policy_may_watch(const struct rn_config *config, const struct rn_peer *peer);
+/* May this be a client's label? Letters, digits and -_.:@ are safe to print anywhere. */
+bool rn_policy_is_label(const char *label);
+/* The entry that decides; NULL: none, so only root may. dev NULL: any port's (connections). */
+const struct rn_policy_entry *rn_policy_entry(const struct rn_config *config,
+					      const struct rn_peer *peer, const char *dev);
+/* May the peer attach to this port at all? -EACCES with a sentence. */
+int rn_policy_attach(const struct rn_config *config, const struct rn_peer *peer, const char *dev,
+		     struct rn_err *err);
+/* May the peer have this match on the port? -EACCES (not granted) or -EPERM (protected). force: the
+ * peer asks to override what is protected. */
+int rn_policy_match(const struct rn_config *config, const struct rn_peer *peer,
+		    const struct rn_port *port, const struct rawnet_match *match, bool force,
+		    struct rn_err *err);
+/* Is there room for `more`? -EDQUOT with a sentence that names the quota. */
+int rn_policy_room(const struct rn_policy_entry *entry, const struct rn_usage *usage,
+		   const struct rawnet_quota *more, struct rn_err *err);
+/* The usage of a uid; made when it is asked for first. NULL: out of memory. */
+struct rn_usage *rn_usage_of(struct cds_list_head *usages, uid_t uid);
+void rn_usage_add(struct rn_usage *usage, const struct rawnet_quota *more);
+/* Gives back; an empty usage is freed. */
+void rn_usage_sub(struct rn_usage *usage, const struct rawnet_quota *less);
+
+#endif

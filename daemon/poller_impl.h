@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What the files of the poller share: poller_turn.c is the data path, poller_sleep.c how an
+ * adaptive poller goes to sleep, poller_set.c how the control thread changes what is served,
+ * poller.c the thread and its life.
+ */
+#ifndef RN_POLLER_IMPL_H
+#define RN_POLLER_IMPL_H
+
+#include <pthread.h>
+#include <stdbool.h>
+
+#include "poller.h"
+#include "queue.h"
+#include "ring.h"
+#include "turns.h"
+#include "wakes.h"
+
+#define RN_WAKE_MAX 65536u /* queues of one poller */
+
+/* Tags of the epoll set, above every place in `wake`. */
+#define RN_EVENT_POKE UINT64_MAX
+#define RN_EVENT_HW   (UINT64_MAX - 1)
+
+/* What the poller serves; published with RCU, then immutable but for hot[], which is the poller's.
+ */
+struct rn_set {
+	uint64_t generation; /* tells sets apart even if one is allocated where another was */
+	uint32_t n_queues, n_hwqs, n_ports;
+	struct rn_queue **queue;
+	struct rn_hwq **hwq;
+	struct rn_port **port; /* whose copies this poller reads */
+	struct rn_queue **hot;
+	struct rn_queue **touched; /* queues to publish at the end of the turn */
+	struct rn_queue **held; /* queues whose clients are to be woken later */
+};
+
+struct rn_poller {
+	/* control thread writes before the start, or reads */
+	uint32_t index;
+	struct rn_poller_config config;
+	struct rn_waker *waker;
+	int fault_fd;
+	int epoll, poke;
+	pthread_t thread;
+	uint32_t stop;
+	struct rn_set *set; /* RCU */
+	struct rn_set *spare; /* as large as set: see begin_remove */
+	struct rn_queue **wake;
+	uint32_t wake_hint;
+	uint64_t seen_turns, seen_cpu; /* by rn_poller_alive */
+	uint64_t generation; /* of the newest set */
+
+	/* the poller's */
+	_Alignas(128) struct rn_set *now_set; /* the set that hot[] belongs to */
+	uint64_t now_generation;
+	uint32_t n_hot, cold_next, rr;
+	uint32_t n_touched;
+	int nap_ms; /* how long it may sleep; -1: until it is woken */
+	struct rn_wakes wakes;
+	bool owned; /* backends own queues: those get packets from the wire without our doing */
+	uint32_t looks; /* at cold queues that are due */
+	uint64_t turn_ns; /* a turn with work, when last measured */
+	uint64_t now, idle_since;
+	uint64_t turns, busy_turns, sleeps;
+	struct rn_turns lengths; /* of turns with work, one in TURN_SAMPLE measured */
+};
+
+static inline void rn_store(uint64_t *where, uint64_t v)
+{
+	__atomic_store_n(where, v, __ATOMIC_RELAXED);
+}
+
+static inline bool rn_poller_adaptive(const struct rn_poller *p)
+{
+	return !p->config.busy;
+}
+
+/* Poller: poller_turn.c */
+void rn_poller_make_hot(struct rn_poller *p, struct rn_queue *q);
+/* The newest set, which is the poller's from now on. */
+struct rn_set *rn_poller_newest_set(struct rn_poller *p);
+/* One publication for each touched queue, one fence, then the clients' sleep flags. */
+void rn_poller_publish(struct rn_poller *p);
+
+/* Poller: poller_sleep.c. After a turn without work; blocks when there were none for long enough.
+ */
+void rn_poller_idle(struct rn_poller *p);
+
+/* Control thread: poller_set.c */
+struct rn_set *rn_set_alloc(uint32_t queues, uint32_t hwqs, uint32_t ports); /* NULL: no memory */
+int rn_poller_watch_fd(struct rn_poller *p, int fd, uint64_t tag);
+
+#endif

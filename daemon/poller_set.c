@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Which queues, hardware queues and ports a poller serves. Control thread only.
+ *
+ * Every change publishes a new set and waits for a grace period. Adding allocates and may fail.
+ * Removing must not: it uses `spare`, a set that is always as large as the published one, and keeps
+ * the set that was replaced as the next spare.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+#include <urcu-qsbr.h>
+
+#include "attachment.h"
+#include "backend/backend.h"
+#include "poller_impl.h"
+#include "port.h"
+
+struct rn_set *rn_set_alloc(uint32_t queues, uint32_t hwqs, uint32_t ports)
+{
+	size_t pointers = 4u * queues + hwqs + ports;
+	struct rn_set *set = calloc(1, sizeof(*set) + pointers * sizeof(void *));
+
+	if (!set)
+		return NULL;
+	set->queue = (struct rn_queue **)(void *)(set + 1);
+	set->hot = set->queue + queues;
+	set->touched = set->hot + queues;
+	set->held = set->touched + queues;
+	set->hwq = (struct rn_hwq **)(void *)(set->held + queues);
+	set->port = (struct rn_port **)(void *)(set->hwq + hwqs);
+	return set;
+}
+
+static void set_fill(struct rn_set *to, const struct rn_set *from)
+{
+	to->n_queues = from->n_queues;
+	to->n_hwqs = from->n_hwqs;
+	to->n_ports = from->n_ports;
+	memcpy(to->queue, from->queue, from->n_queues * sizeof(void *));
+	memcpy(to->hwq, from->hwq, from->n_hwqs * sizeof(void *));
+	memcpy(to->port, from->port, from->n_ports * sizeof(void *));
+}
+
+static struct rn_set *swap_set(struct rn_poller *p, struct rn_set *set)
+{
+	struct rn_set *old = p->set;
+
+	set->generation = ++p->generation;
+	rcu_assign_pointer(p->set, set);
+	rn_poller_poke(p);
+	return old;
+}
+
+/* A copy of the current set with room for more, and a new spare as large. */
+static struct rn_set *begin_add(struct rn_poller *p, uint32_t queues, uint32_t hwqs, uint32_t ports)
+{
+	const struct rn_set *old = p->set;
+
+	queues += old->n_queues;
+	hwqs += old->n_hwqs;
+	ports += old->n_ports;
+	struct rn_set *set = rn_set_alloc(queues, hwqs, ports);
+	struct rn_set *spare = rn_set_alloc(queues, hwqs, ports);
+
+	if (!set || !spare) {
+		free(set);
+		free(spare);
+		return NULL;
+	}
+	set_fill(set, old);
+	free(p->spare);
+	p->spare = spare;
+	return set;
+}
+
+/* Waits until the poller uses the new set: a rule that is added next may give packets to a queue
+ * only in a turn whose set has room for it (rn_poller_touch). */
+static void end_add(struct rn_poller *p, struct rn_set *set)
+{
+	struct rn_set *old = swap_set(p, set);
+
+	synchronize_rcu();
+	free(old);
+}
+
+static struct rn_set *begin_remove(struct rn_poller *p)
+{
+	set_fill(p->spare, p->set);
+	return p->spare;
+}
+
+static void end_remove(struct rn_poller *p, struct rn_set *set)
+{
+	struct rn_set *old = swap_set(p, set);
+
+	synchronize_rcu();
+	p->spare = old;
+}
+
+/* A place in the wake table and the epoll set for the queue's socket. */
+static int watch_queue(struct rn_poller *p, struct rn_queue *q)
+{
+	struct epoll_event event = {.events = EPOLLIN | EPOLLET};
+
+	for (uint32_t i = 0; i < RN_WAKE_MAX; i++) {
+		uint32_t place = (p->wake_hint + i) % RN_WAKE_MAX;
+
+		if (p->wake[place])
+			continue;
+		event.data.u64 = place;
+		if (epoll_ctl(p->epoll, EPOLL_CTL_ADD, q->wake_fd, &event) < 0)
+			return -errno;
+		q->wake_index = place;
+		p->wake_hint = place + 1;
+		rcu_assign_pointer(p->wake[place], q);
+		return 0;
+	}
+	return -ENOSPC;
+}
+
+static void unwatch_queue(struct rn_poller *p, const struct rn_queue *q)
+{
+	epoll_ctl(p->epoll, EPOLL_CTL_DEL, q->wake_fd, NULL);
+	rcu_assign_pointer(p->wake[q->wake_index], NULL);
+}
+
+int rn_poller_add_queues(struct rn_poller *p, struct rn_queue *const *q, unsigned n)
+{
+	struct rn_set *set = begin_add(p, n, 0, 0);
+	int rc;
+
+	if (!set)
+		return -ENOMEM;
+	for (unsigned i = 0; i < n; i++) {
+		q[i]->poller = p;
+		q[i]->hot = true; /* until the poller finds it idle */
+		rc = watch_queue(p, q[i]);
+		if (rc < 0) {
+			while (i-- > 0)
+				unwatch_queue(p, q[i]);
+			free(set);
+			return rc;
+		}
+		set->queue[set->n_queues++] = q[i];
+	}
+	end_add(p, set);
+	return 0;
+}
+
+void rn_poller_remove_attachment(struct rn_poller *p, const struct rn_attachment *at)
+{
+	struct rn_set *set = begin_remove(p);
+	uint32_t kept = 0;
+
+	for (uint32_t i = 0; i < set->n_queues; i++) {
+		if (set->queue[i]->at == at)
+			unwatch_queue(p, set->queue[i]);
+		else
+			set->queue[kept++] = set->queue[i];
+	}
+	if (kept == set->n_queues)
+		return;
+	set->n_queues = kept;
+	end_remove(p, set);
+}
+
+int rn_poller_watch_fd(struct rn_poller *p, int fd, uint64_t tag)
+{
+	struct epoll_event event = {.events = EPOLLIN, .data.u64 = tag};
+
+	if (fd < 0)
+		return 0;
+	return epoll_ctl(p->epoll, EPOLL_CTL_ADD, fd, &event) < 0 ? -errno : 0;
+}
+
+int rn_poller_watch(struct rn_poller *p, int fd)
+{
+	return rn_poller_watch_fd(p, fd, RN_EVENT_HW);
+}
+
+void rn_poller_unwatch(struct rn_poller *p, int fd)
+{
+	if (fd >= 0)
+		epoll_ctl(p->epoll, EPOLL_CTL_DEL, fd, NULL);
+}
+
+int rn_poller_add_port(struct rn_poller *p, struct rn_port *port)
+{
+	struct rn_set *set = begin_add(p, 0, port->n_hwq, 1);
+	int rc = 0;
+
+	if (!set)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < port->n_hwq && !rc; i++) {
+		if (port->hwq[i]->poller != p)
+			continue;
+		rc = rn_poller_watch(p, port->hwq[i]->fd);
+		set->hwq[set->n_hwqs++] = port->hwq[i];
+	}
+	if (rc) {
+		for (uint32_t i = 0; i < port->n_hwq; i++)
+			if (port->hwq[i]->poller == p)
+				rn_poller_unwatch(p, port->hwq[i]->fd);
+		free(set);
+		return rc;
+	}
+	if (port->poller[0] == p)
+		set->port[set->n_ports++] = port;
+	end_add(p, set);
+	return 0;
+}
+
+void rn_poller_remove_port(struct rn_poller *p, const struct rn_port *port)
+{
+	struct rn_set *set = begin_remove(p);
+	uint32_t hwqs = 0, ports = 0;
+
+	for (uint32_t i = 0; i < set->n_hwqs; i++) {
+		if (set->hwq[i]->port == port)
+			rn_poller_unwatch(p, set->hwq[i]->fd);
+		else
+			set->hwq[hwqs++] = set->hwq[i];
+	}
+	for (uint32_t i = 0; i < set->n_ports; i++)
+		if (set->port[i] != port)
+			set->port[ports++] = set->port[i];
+	set->n_hwqs = hwqs;
+	set->n_ports = ports;
+	end_remove(p, set);
+}
+
+void rn_poller_poke(struct rn_poller *p)
+{
+	uint64_t one = 1;
+
+	(void)!write(p->poke, &one, sizeof(one));
+}

@@ -1,0 +1,391 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The data path: what a poller does in a turn, and which queues it looks at.
+ *
+ * What a turn costs with nothing to do: a load for each hardware queue, one for each hot queue, one
+ * cold one, and the QSBR quiescent state, which is a comparison when no grace period waits.
+ */
+#include <time.h>
+#include <unistd.h>
+#include <urcu-qsbr.h>
+
+#include "backend/backend.h"
+#include "copies.h"
+#include "poller_impl.h"
+#include "port.h"
+#include "state.h"
+#include "tx.h"
+
+#define COLD_AFTER 2048u /* turns without work before a queue is cold */
+#define TURN_BUDGET \
+	256u /* packets of one hardware queue, and of all clients' transmit, in a turn */
+#define COLD_BUDGET 64u /* packets of queues that were cold, in a turn */
+#define COLD_MANY   64u /* so many cold ones are not looked at in each turn without work */
+#define COPY_BUDGET 32u
+#define TURN_SAMPLE 64u
+
+/* ---- the clock ---- */
+
+static uint64_t clock_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+}
+
+uint64_t rn_poller_now(struct rn_poller *p)
+{
+	if (!p->now)
+		p->now = clock_ns();
+	return p->now;
+}
+
+/* ---- hot and cold ---- */
+
+/* The poller alone changes it; the control thread tells it. */
+static void hot_count(struct rn_poller *p, uint32_t n)
+{
+	__atomic_store_n(&p->n_hot, n, __ATOMIC_RELAXED);
+}
+
+void rn_poller_make_hot(struct rn_poller *p, struct rn_queue *q)
+{
+	q->hot = true;
+	q->idle_turns = 0;
+	rn_ring_set_sleep(&q->tx, 0);
+	p->now_set->hot[p->n_hot] = q;
+	hot_count(p, p->n_hot + 1);
+}
+
+/* Takes hot[i] out. Its sleep flag is set before the last look, so that a client that publishes
+ * after that look sees the flag and sends a byte. */
+static bool make_cold(struct rn_poller *p, uint32_t i)
+{
+	struct rn_queue *q = p->now_set->hot[i];
+
+	if (rn_poller_adaptive(p)) {
+		rn_ring_set_sleep(&q->tx, 1);
+		__atomic_thread_fence(__ATOMIC_SEQ_CST);
+		if (!q->dead && rn_ring_look(&q->tx) != 0) {
+			rn_ring_set_sleep(&q->tx, 0);
+			q->idle_turns = 0;
+			return false;
+		}
+	}
+	q->hot = false;
+	hot_count(p, p->n_hot - 1);
+	p->now_set->hot[i] = p->now_set->hot[p->n_hot];
+	return true;
+}
+
+/* A new set was published: its hot list is made from the queues that were hot or are new. */
+static void take_set(struct rn_poller *p, struct rn_set *set)
+{
+	uint32_t n = 0;
+
+	p->now_set = set;
+	p->now_generation = set->generation;
+	p->cold_next = p->rr = 0;
+	p->owned = false;
+	for (uint32_t i = 0; i < set->n_queues; i++) {
+		p->owned |= set->queue[i]->hwq->port->backend->queue_rx != NULL;
+		if (set->queue[i]->hot)
+			set->hot[n++] = set->queue[i];
+	}
+	hot_count(p, n);
+	rn_wakes_move(&p->wakes, set->held, set->queue, set->n_queues);
+}
+
+struct rn_set *rn_poller_newest_set(struct rn_poller *p)
+{
+	struct rn_set *set = rcu_dereference(p->set);
+
+	if (set->generation != p->now_generation)
+		take_set(p, set);
+	return set;
+}
+
+/* ---- one turn ---- */
+
+void rn_poller_touch(struct rn_poller *p, struct rn_queue *q)
+{
+	if (q->touched)
+		return;
+	q->touched = true;
+	p->now_set->touched[p->n_touched++] = q;
+}
+
+void rn_queue_fault(struct rn_queue *q, enum rawnet_reason reason)
+{
+	uint64_t one = 1;
+
+	if (q->dead)
+		return;
+	q->dead = 1;
+	__atomic_store_n(&q->fault, 1u + (uint32_t)reason, __ATOMIC_RELEASE);
+	(void)!write(q->poller->fault_fd, &one, sizeof(one));
+}
+
+void rn_queue_sick(struct rn_queue *q)
+{
+	uint64_t one = 1;
+
+	if (!__atomic_exchange_n(&q->sick, 1, __ATOMIC_RELEASE))
+		(void)!write(q->poller->fault_fd, &one, sizeof(one));
+}
+
+/* A queue that asked for more than its rate is left alone for a moment: most of what it has would
+ * be dropped, and dropping takes time from the others too. */
+static bool rests(struct rn_queue *q)
+{
+	if (!q->rest)
+		return false;
+	if (--q->rest)
+		return true;
+	if (rn_poller_now(q->poller) >= q->rest_end)
+		return false;
+	q->rest = RN_TX_REST_TURNS;
+	return true;
+}
+
+/* Moves packets of one queue; how many. */
+static unsigned serve_queue(struct rn_queue *q, unsigned budget)
+{
+	const struct rn_backend *be = q->hwq->port->backend;
+	unsigned n = 0;
+
+	if (q->dead)
+		return 0;
+	if (be->queue_rx)
+		n += be->queue_rx(q, budget);
+	if (!rests(q))
+		n += be->queue_tx ? be->queue_tx(q, budget) : rn_tx_run(q, budget);
+	return n;
+}
+
+static unsigned serve_hwqs(struct rn_set *set)
+{
+	unsigned work = 0;
+
+	for (uint32_t i = 0; i < set->n_hwqs; i++) {
+		const struct rn_backend *be = set->hwq[i]->port->backend;
+
+		if (be->rx)
+			work += be->rx(set->hwq[i], TURN_BUDGET);
+	}
+	return work;
+}
+
+static unsigned serve_copies(struct rn_set *set)
+{
+	unsigned work = 0;
+
+	for (uint32_t i = 0; i < set->n_ports; i++) {
+		struct rn_copies *copies = rcu_dereference(set->port[i]->copies);
+
+		if (copies)
+			work += rn_copies_run(copies, set->port[i]->tx_hwq[0], COPY_BUDGET);
+	}
+	return work;
+}
+
+/* What is left of a queue's burst, at most so much. False: it has had all of it, or wants no more.
+ */
+static bool serve_burst(struct rn_queue *q, unsigned most, unsigned *work)
+{
+	/* A reload may lower the weight within a burst. */
+	unsigned full = RN_POLLER_BURST * __atomic_load_n(&q->weight, __ATOMIC_RELAXED);
+	unsigned burst = q->served < full ? full - q->served : full;
+	unsigned asked = burst < most ? burst : most, did = serve_queue(q, asked);
+
+	q->idle_turns = did ? 0 : q->idle_turns + 1;
+	*work += did;
+	q->served = did < burst && did >= asked ? full - burst + did : 0;
+	return q->served != 0;
+}
+
+#define AHEAD_LEAST 8u /* hot queues; fewer stay in the cache */
+
+/* Of many queues nothing is in the cache when their turn comes: the structs of the one after the
+ * next two are asked for, then what they point to. */
+static void ask_ahead(const struct rn_set *set, uint32_t n, uint32_t at)
+{
+	const struct rn_queue *far = set->hot[at + 3 < n ? at + 3 : at + 3 - n];
+	const struct rn_queue *middle = set->hot[at + 2 < n ? at + 2 : at + 2 - n];
+	const struct rn_queue *near = set->hot[at + 1 < n ? at + 1 : at + 1 - n];
+
+	for (unsigned i = 0; i < 4; i++)
+		__builtin_prefetch((const uint8_t *)far + i * 64);
+	for (unsigned i = 0; i < 6 && middle->hw; i++)
+		__builtin_prefetch((const uint8_t *)middle->hw + i * 64);
+	__builtin_prefetch(&near->rx.ctl->client);
+	__builtin_prefetch(&near->rx.ctl->daemon, 1);
+	__builtin_prefetch(&near->rx.ctl->sleep);
+	__builtin_prefetch(&near->tx.ctl->client);
+	__builtin_prefetch(&near->tx.ctl->sleep);
+	__builtin_prefetch(&near->count[RAWNET_Q_RX_PACKETS], 1);
+	__builtin_prefetch(near->state, 1);
+	if (near->hwq->port->backend->queue_ahead)
+		near->hwq->port->backend->queue_ahead(near);
+}
+
+/*
+ * Weighted round robin: each hot queue gets a burst in proportion to its weight, the turn ends when
+ * its budget is spent, and the next one begins behind the queue that was served last. A burst that
+ * the end of a turn cut short goes on first, so that weights hold whatever the budget is.
+ */
+static unsigned serve_hot(struct rn_poller *p)
+{
+	struct rn_set *set = p->now_set;
+	unsigned work = 0;
+	uint32_t i, n = p->n_hot, at = p->rr < n ? p->rr : 0;
+	bool more = false, stale = false;
+
+	for (i = 0; i < n && work < TURN_BUDGET && !more; i++) {
+		struct rn_queue *q = set->hot[at];
+
+		if (n >= AHEAD_LEAST)
+			ask_ahead(set, n, at);
+		more = serve_burst(q, TURN_BUDGET - work, &work);
+		stale |= q->idle_turns > COLD_AFTER || q->dead;
+		if (!more)
+			at = at + 1 < n ? at + 1 : 0;
+	}
+	p->rr = at;
+	for (i = stale ? n : 0; i-- > 0;)
+		if (set->hot[i]->idle_turns > COLD_AFTER || set->hot[i]->dead)
+			make_cold(p, i);
+	return work;
+}
+
+static unsigned look_at_cold(struct rn_poller *p, struct rn_queue *q)
+{
+	const struct rn_backend *be = q->hwq->port->backend;
+	unsigned did;
+
+	if (q->hot || q->dead || (be->queue_waits && !be->queue_waits(q)))
+		return 0;
+	did = serve_queue(q, RN_POLLER_BURST);
+	if (did)
+		rn_poller_make_hot(p, q);
+	return did;
+}
+
+/* A look at a cold queue takes some 15 ns: one each turn (of many: each fourth without work), and
+ * where turns are long, more of them, so that all have been looked at soon and it is still little
+ * of the time. What is found is hot
+ * from now on, and has its share with the others: a wave of clients that wake at once does not make
+ * a long turn. */
+static unsigned serve_cold(struct rn_poller *p, bool worked)
+{
+	struct rn_set *set = p->now_set;
+	unsigned work = 0;
+	uint32_t i, looks = worked ? 1 + (uint32_t)(p->turn_ns / RN_POLLER_COLD_NS) : 1;
+
+	if (looks < p->looks)
+		looks = p->looks;
+	else if (!worked && set->n_queues > COLD_MANY && p->turns % 4)
+		looks = 0; /* a packet that comes now would wait for the look */
+	if (looks > set->n_queues)
+		looks = set->n_queues;
+	if (p->n_hot == set->n_queues)
+		looks = 0;
+	for (i = 0; i < looks && work < COLD_BUDGET; i++) {
+		if (p->cold_next >= set->n_queues)
+			p->cold_next = 0;
+		work += look_at_cold(p, set->queue[p->cold_next++]);
+	}
+	p->looks -= i < p->looks ? i : p->looks;
+	return work;
+}
+
+void rn_poller_publish(struct rn_poller *p)
+{
+	uint32_t n = p->n_touched;
+
+	for (uint32_t i = 0; i < n; i++) {
+		struct rn_queue *q = p->now_set->touched[i];
+
+		q->state->rx_client = q->rx.client;
+		q->state->tx_client = q->tx.client;
+		q->state->tx_segment = q->tx_segment;
+		__atomic_store_n(&q->state->rx_daemon, q->rx.daemon, __ATOMIC_RELAXED);
+		__atomic_store_n(&q->state->tx_daemon, q->tx.daemon, __ATOMIC_RELAXED);
+		if (q->rx.daemon != q->rx.published)
+			rn_ring_publish(&q->rx);
+		if (q->tx.daemon != q->tx.published)
+			rn_ring_publish(&q->tx);
+	}
+	if (n)
+		__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	for (uint32_t i = 0; i < n; i++) {
+		struct rn_queue *q = p->now_set->touched[i];
+
+		q->touched = false;
+		if (rn_ring_client_sleeps(&q->rx) || rn_ring_client_sleeps(&q->tx))
+			rn_wakes_add(&p->wakes, q, rn_poller_now(p));
+	}
+	p->n_touched = 0;
+}
+
+static void flush_hwqs(struct rn_set *set)
+{
+	for (uint32_t i = 0; i < set->n_hwqs; i++)
+		if (set->hwq[i]->port->backend->flush)
+			set->hwq[i]->port->backend->flush(set->hwq[i]);
+}
+
+static void done_hwqs(struct rn_set *set)
+{
+	for (uint32_t i = 0; i < set->n_hwqs; i++)
+		if (set->hwq[i]->port->backend->done)
+			set->hwq[i]->port->backend->done(set->hwq[i]);
+}
+
+static void finish(struct rn_poller *p)
+{
+	flush_hwqs(p->now_set); /* doorbells, refills, system calls of the backend */
+	rn_poller_publish(p); /* indexes, one fence, wake-ups */
+	done_hwqs(p->now_set); /* what was given to clients is not the backend's any more */
+}
+
+static unsigned poller_turn(struct rn_poller *p)
+{
+	struct rn_set *set = rn_poller_newest_set(p);
+	unsigned work, cold;
+
+	p->now = 0;
+	work = serve_hwqs(set); /* wire to clients */
+	work += serve_copies(set); /* broadcast and multicast to those who asked */
+	work += serve_hot(p); /* busy clients to the wire */
+	finish(p);
+	cold = serve_cold(p, work != 0); /* a few of the others, in rotation */
+	if (cold || p->n_touched) /* slots come back without a packet moved: none is left touched */
+		finish(p);
+	work += cold;
+	if (p->wakes.n)
+		rn_wakes_run(&p->wakes, rn_poller_now(p), work == 0);
+	return work;
+}
+
+static void account(struct rn_poller *p, unsigned work, uint64_t began)
+{
+	rn_store(&p->turns, p->turns + 1);
+	if (!work)
+		return;
+	rn_store(&p->busy_turns, p->busy_turns + 1);
+	if (began) {
+		p->turn_ns = clock_ns() - began;
+		rn_turns_add(&p->lengths, p->turn_ns);
+	}
+}
+
+unsigned rn_poller_turn(struct rn_poller *p)
+{
+	uint64_t began = p->turns % TURN_SAMPLE ? 0 : clock_ns();
+	unsigned work = poller_turn(p);
+
+	account(p, work, began);
+	return work;
+}

@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What fails while it is served, and what becomes of it. Control thread.
+ *
+ *   a client broke its ring    its poller stops serving the queue; the client is ended
+ *   the device failed a queue  its poller, or the device's news, says so; the backend mends the
+ *                              queue, and the client goes on. If it cannot, the client is ended
+ *   the device failed          the clients of its port are ended, and new ones are refused. Once
+ *                              their attachments are gone the port is opened anew, again and
+ *                              again until there is a device; rules that persist are told to it
+ *
+ * Clients of other ports, and other clients of a port whose device works, notice nothing. The
+ * library attaches again by itself after the last two.
+ */
+#include <errno.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#include "attachment.h"
+#include "backend/backend.h"
+#include "client.h"
+#include "daemon.h"
+#include "log.h"
+
+#define REOPEN_USEC 500000u /* between attempts */
+
+/* ---- queues ---- */
+
+static const char *const fault_text[RAWNET_BYE_COUNT] = {
+	[RAWNET_BYE_RING] = "a ring index ran ahead or back, or a chain of slots was not finished",
+	[RAWNET_BYE_DEVICE] = "the device failed its queue",
+};
+
+static void mend(struct rn_client *c, struct rn_attachment *at)
+{
+	struct rn_port *port = at->port;
+
+	for (uint32_t i = 0; i < at->n_queues && !c->dead; i++) {
+		struct rn_queue *q = &at->queue[i];
+		struct rn_err err = {0};
+		int rc;
+
+		/* acquire: sees what made it sick */
+		if (!__atomic_exchange_n(&q->sick, 0, __ATOMIC_ACQUIRE) || port->failed)
+			continue;
+		rc = port->backend->queue_mend ? port->backend->queue_mend(port, q, &err) : -EIO;
+		if (rc > 0)
+			rn_warn("client %u (%s), %s: the device failed queue %u, which is set up "
+				"again",
+				c->id, c->label, port->config.dev, i);
+		else if (rc)
+			rn_client_end(c, RAWNET_BYE_DEVICE,
+				      err.text[0] ? err.text : fault_text[RAWNET_BYE_DEVICE]);
+	}
+}
+
+static void look_after(struct rn_daemon *d)
+{
+	struct rn_client *c;
+
+	cds_list_for_each_entry (c, &d->clients, list) {
+		uint32_t fault = 0;
+
+		for (uint32_t i = 0; i < c->n_attachments && !fault; i++)
+			fault = rn_attachment_fault(c->attachments[i]);
+		if (fault)
+			rn_client_end(c, fault - 1,
+				      fault_text[fault - 1] ? fault_text[fault - 1] : "fault");
+		for (uint32_t i = 0; i < c->n_attachments && !c->dead; i++)
+			mend(c, c->attachments[i]);
+	}
+}
+
+int rn_daemon_on_fault(sd_event_source *source, int fd, uint32_t revents, void *arg)
+{
+	uint64_t value;
+
+	(void)source;
+	(void)revents;
+	(void)!read(fd, &value, sizeof(value));
+	look_after(arg);
+	return 0;
+}
+
+/* ---- devices ---- */
+
+static void tell(const struct rn_served *s, const char *what, const char *text)
+{
+	rn_event_emit(s->daemon, RAWNET_EVENT_LINK, what, 0, NULL, s->port->config.dev, 0, "%s",
+		      text);
+}
+
+static void back_again(struct rn_served *s, const struct rn_err *lost)
+{
+	struct rn_port *port = s->port;
+	struct rn_err err = {0};
+
+	rn_info("%s: backend %s, %s; served again", port->config.dev, port->backend->name,
+		port->mode);
+	if (lost->text[0])
+		rn_error("%s: %s", port->config.dev, lost->text);
+	rn_daemon_load_addresses(port);
+	rn_rules_reopen_neigh(s->daemon, s);
+	if (rn_daemon_watch_device(s->daemon, s, &err))
+		rn_error("%s: %s", port->config.dev, err.text);
+	tell(s, port->link_up ? "up" : "down", "opened again");
+}
+
+static int on_reopen(sd_event_source *source, uint64_t usec, void *arg)
+{
+	struct rn_served *s = arg;
+	struct rn_err err = {0};
+
+	(void)usec;
+	if (!s->port->n_attachments) {
+		/* Its descriptor goes with the device. */
+		s->device_source = sd_event_source_disable_unref(s->device_source);
+		if (!rn_port_reopen(s->port, &err)) {
+			back_again(s, &err);
+			s->reopen_source = sd_event_source_disable_unref(s->reopen_source);
+			return 0;
+		}
+		if (!s->reopens++) /* each of the others would say the same */
+			rn_warn("%s: is not opened yet: %s", s->port->config.dev, err.text);
+	}
+	sd_event_source_set_time_relative(source, REOPEN_USEC);
+	return sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
+}
+
+static void end_clients_of(struct rn_daemon *d, const struct rn_port *port)
+{
+	struct rn_client *c;
+
+	cds_list_for_each_entry (c, &d->clients, list)
+		for (uint32_t i = 0; i < c->n_attachments && !c->dead; i++)
+			if (c->attachments[i]->port == port)
+				rn_client_end(c, RAWNET_BYE_DEVICE,
+					      "the device of its port failed");
+}
+
+static void give_up(struct rn_served *s)
+{
+	struct rn_daemon *d = s->daemon;
+
+	rn_error("%s: its device failed: %u attachments end, and it is waited for",
+		 s->port->config.dev, s->port->n_attachments);
+	tell(s, "failed", "the device failed");
+	end_clients_of(d, s->port);
+	s->reopens = 0;
+	if (sd_event_add_time_relative(d->event, &s->reopen_source, CLOCK_MONOTONIC, REOPEN_USEC,
+				       REOPEN_USEC / 8, on_reopen, s) < 0)
+		rn_error("%s: is not opened again: out of memory", s->port->config.dev);
+}
+
+static int on_device(sd_event_source *source, int fd, uint32_t revents, void *arg)
+{
+	struct rn_served *s = arg;
+
+	(void)fd;
+	s->port->backend->events(s->port);
+	if (revents & (EPOLLERR | EPOLLHUP)) {
+		s->port->failed = true;
+		sd_event_source_set_enabled(source, SD_EVENT_OFF);
+	}
+	if (s->port->failed && !s->reopen_source)
+		give_up(s);
+	look_after(s->daemon);
+	return 0;
+}
+
+int rn_daemon_watch_device(struct rn_daemon *d, struct rn_served *s, struct rn_err *err)
+{
+	int rc;
+
+	if (s->port->event_fd < 0 || !s->port->backend->events)
+		return 0;
+	rc = sd_event_add_io(d->event, &s->device_source, s->port->event_fd, EPOLLIN, on_device, s);
+	return rc < 0 ? rn_fail(err, rc, "events of the device: out of memory") : 0;
+}

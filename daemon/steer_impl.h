@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Inside of the rule table, shared by the steer_*.c files only. Control thread, unless it says
+ * reader.
+ */
+#ifndef RN_STEER_IMPL_H
+#define RN_STEER_IMPL_H
+
+#include "steer.h"
+
+#define HANDLES	   (1u << RN_HANDLE_BITS)
+#define BLOCK_BITS 10u
+#define BLOCK	   (1u << BLOCK_BITS)
+
+/* The shapes in order of preference; replaced as a whole. */
+struct order {
+	struct rcu_head rcu;
+	unsigned n;
+	struct rn_shape *shape[RN_SHAPES];
+};
+
+/* A rule with what only the table needs. */
+struct rule {
+	struct rn_rule pub;
+	struct cds_lfht_node by_id;
+	struct lease *lease[2]; /* addresses that the daemon answers for */
+};
+
+/* An address leased by a rule; control thread only. */
+struct lease {
+	struct cds_lfht_node node;
+	struct rcu_head rcu;
+	uint8_t addr[16];
+	uint16_t vlan;
+	uint8_t family;
+	struct rn_rule *rule;
+};
+
+struct pair_index; /* steer_overlap.c */
+
+struct rn_steer {
+	const struct rn_steer_ops *ops;
+	void *ctx;
+	uint8_t mac[6];
+	uint64_t *ids;
+	struct order *order; /* RCU */
+	struct rn_shape *by_slot[RN_SHAPES];
+	struct rn_rule **block[HANDLES / BLOCK]; /* RCU: handle to rule, blocks are never freed
+						    before the end */
+	uint16_t *generation[HANDLES / BLOCK];
+	uint32_t *free_handle; /* stack of slots that were used before */
+	uint32_t n_free, max_free, n_handles;
+	struct cds_lfht *by_id;
+	struct cds_lfht *leases;
+	struct cds_list_head rules;
+	uint32_t n_rules, n_waiting;
+	uint32_t changes; /* read by pollers */
+	struct pair_index *pair[RN_SHAPES][RN_SHAPES]; /* [new rule's slot][other's slot] */
+};
+
+static inline struct rule *rule_of(struct rn_rule *rule)
+{
+	return caa_container_of(rule, struct rule, pub);
+}
+
+static inline void key_mask(struct rn_key *out, const struct rn_key *key, const struct rn_key *mask)
+{
+	const uint64_t *k = (const void *)key, *m = (const void *)mask;
+	uint64_t *o = (void *)out;
+
+	for (size_t i = 0; i < sizeof(*key) / 8; i++)
+		o[i] = k[i] & m[i];
+}
+
+/* Seven words, each multiplied and folded in; the table takes the low bits. */
+static inline unsigned long key_hash(const struct rn_key *key)
+{
+	const uint64_t *k = (const void *)key;
+	uint64_t h = 0x9e3779b97f4a7c15u;
+
+	for (size_t i = 0; i < sizeof(*key) / 8; i++) {
+		h = (h ^ k[i]) * 0xff51afd7ed558ccdu;
+		h ^= h >> 32;
+	}
+	return h;
+}
+
+/* steer_shape.c */
+/* The rule with exactly this masked key; reader. */
+struct rn_rule *rn_shape_find(const struct rn_shape *shape, const struct rn_key *key);
+/* < 0: a is preferred; never 0 for different masks. */
+int rn_shape_compare(const struct rn_key *a, const struct rn_key *b);
+struct rn_shape *rn_shape_of_mask(const struct rn_steer *s, const struct rn_key *mask);
+/* Makes the shape and publishes the order with it. */
+int rn_shape_add(struct rn_steer *s, const struct rn_key *mask, struct rn_shape **shape,
+		 struct rn_err *err);
+/* Shapes that have no rules left go: waits for a grace period. */
+void rn_shape_drop_empty(struct rn_steer *s);
+/* All, with the table: nobody reads it any more. */
+void rn_shape_destroy_all(struct rn_steer *s);
+
+/* steer_members.c: new sets; NULL is out of memory. The old set is the caller's to free. */
+struct rn_members *rn_members_make(struct rn_attachment *at, uint32_t index);
+struct rn_members *rn_members_with(const struct rn_members *old, struct rn_attachment *at,
+				   uint32_t index);
+struct rn_members *rn_members_without(const struct rn_members *old, const struct rn_attachment *at);
+uint32_t rn_index_take(struct rn_attachment *at);
+/* A restored rule has this one: it is not given out. */
+void rn_index_keep(struct rn_attachment *at, uint32_t index);
+void rn_index_give(struct rn_attachment *at, uint32_t index);
+
+/* steer_overlap.c */
+/* A rule of another uid that a new rule with this key in this shape would take packets from. */
+struct rn_rule *rn_overlap_find(struct rn_steer *s, const struct rn_shape *shape,
+				const struct rn_key *mask, const struct rn_key *key, uint32_t uid);
+void rn_overlap_add(struct rn_steer *s, const struct rn_rule *rule);
+void rn_overlap_del(struct rn_steer *s, const struct rn_rule *rule);
+void rn_overlap_drop_shape(struct rn_steer *s, const struct rn_shape *shape);
+
+#endif
