@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Clients that ask much, do not read, hang up, send descriptors that nobody asked for, or connect
+ * too often.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "client.h"
+#include "control_rig.h"
+
+#define USER 4001u
+
+static const char conf[] =
+	"ports = ( { dev = \"a\"; backend = \"loop\"; peer = \"b\"; allow_mutable_memory = true; "
+	"},\n"
+	"  { dev = \"b\"; backend = \"loop\"; peer = \"a\"; allow_mutable_memory = true; } );\n"
+	"policy = ( { user = \"4001\"; connections = 3; } );\n";
+
+static struct control c;
+
+static int setup(void **state)
+{
+	(void)state;
+	control_open(&c, conf);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	control_close(&c);
+	return 0;
+}
+
+/* ---- descriptors ---- */
+
+static unsigned open_fds(void)
+{
+	unsigned n = 0;
+
+	for (int fd = 0; fd < 1024; fd++)
+		n += fcntl(fd, F_GETFD) >= 0;
+	return n;
+}
+
+static bool nothing_is_charged(void *unused)
+{
+	(void)unused;
+	return cds_list_empty(&c.daemon->usages);
+}
+
+static void keeps_no_descriptor_that_it_is_sent(void **state)
+{
+	struct rawnet_hdr hdr = {.size = sizeof(hdr), .type = RAWNET_MSG_STATUS};
+	struct iovec iov = {.iov_base = &hdr, .iov_len = sizeof(hdr)};
+	union {
+		struct cmsghdr header;
+		char space[CMSG_SPACE(sizeof(int))];
+	} control = {.header = {.cmsg_level = SOL_SOCKET,
+				.cmsg_type = SCM_RIGHTS,
+				.cmsg_len = CMSG_LEN(sizeof(int))}};
+	struct msghdr msg = {.msg_iov = &iov,
+			     .msg_iovlen = 1,
+			     .msg_control = &control,
+			     .msg_controllen = sizeof(control)};
+	unsigned before = open_fds();
+	int ends[2];
+
+	(void)state;
+	for (int i = 0; i < 20; i++) {
+		int fd = control_client(&c, 0, "");
+		struct rawnet_disconnect bye;
+		char byte;
+
+		assert_int_equal(pipe(ends), 0);
+		memcpy(CMSG_DATA(&control.header), &ends[1], sizeof(int));
+		iov.iov_len = i % 2 ? sizeof(hdr) : 0;
+		assert_int_equal(sendmsg(fd, &msg, 0), iov.iov_len);
+		close(ends[1]);
+		/* It is ended for that, and nobody has the pipe's end any more. */
+		control_turn(&c);
+		assert_int_equal(control_receive(&c, fd, &bye, sizeof(bye)), sizeof(bye));
+		assert_int_equal(bye.hdr.type, RAWNET_MSG_DISCONNECT);
+		assert_int_equal(bye.reason, RAWNET_BYE_PROTOCOL);
+		assert_int_equal(read(ends[0], &byte, 1), 0);
+		close(ends[0]);
+		close(fd);
+	}
+	control_await(&c, nothing_is_charged, NULL);
+	assert_int_equal(open_fds(), before);
+}
+
+/* ---- order and pressure ---- */
+
+static void answers_in_order(void **state)
+{
+	struct rawnet_hdr hdr = {.size = sizeof(hdr)};
+	_Alignas(16) uint8_t reply[RAWNET_MSG_MAX];
+	const struct rawnet_hdr *rep = (void *)reply;
+	int fd = control_client(&c, 0, "");
+
+	(void)state;
+	for (uint32_t i = 0; i < 100; i++) {
+		hdr.id = i;
+		hdr.type = i % 3 ? RAWNET_MSG_STATUS : 77; /* refusals between */
+		control_send(fd, &hdr, sizeof(hdr));
+	}
+	control_turn(&c);
+	for (uint32_t i = 0; i < 100; i++) {
+		assert_true(control_receive(&c, fd, reply, sizeof(reply)) > 0);
+		assert_int_equal(rep->id, i);
+		assert_int_equal(rep->error, i % 3 ? 0 : -ENOSYS);
+	}
+	assert_int_equal(control_receive(&c, fd, reply, sizeof(reply)), -EAGAIN);
+	control_bye(&c, fd);
+}
+
+/* Who does not read is not read: what was asked is answered later, and others are served. */
+static void waits_for_who_does_not_read(void **state)
+{
+	struct rawnet_hdr hdr = {.size = sizeof(hdr), .type = RAWNET_MSG_STATUS};
+	struct rawnet_rep_status rep;
+	int fd = control_client(&c, 0, "lazy"), other = control_client(&c, 0, "other");
+	uint32_t asked = 0, got = 0;
+
+	(void)state;
+	while (send(fd, &hdr, sizeof(hdr), MSG_NOSIGNAL | MSG_DONTWAIT) == sizeof(hdr)) {
+		hdr.id = ++asked;
+		control_turn(&c);
+		assert_true(asked < 100000);
+	}
+	assert_int_equal(errno, EAGAIN);
+	assert_int_equal(CONTROL_ASK(&c, other, STATUS, (struct rawnet_req_plain *)&hdr, &rep), 0);
+	assert_int_equal(rep.clients, 2);
+	while (control_receive(&c, fd, &rep, sizeof(rep)) > 0) {
+		assert_int_equal(rep.hdr.id, got++);
+		control_turn(&c);
+	}
+	assert_int_equal(got, asked);
+	control_bye(&c, fd);
+	control_bye(&c, other);
+}
+
+static void forgets_who_never_reads(void **state)
+{
+	struct rawnet_hdr hdr = {.size = sizeof(hdr), .type = RAWNET_MSG_STATUS};
+	int fd = control_client(&c, 0, "lazy");
+
+	(void)state;
+	while (send(fd, &hdr, sizeof(hdr), MSG_NOSIGNAL | MSG_DONTWAIT) == sizeof(hdr))
+		control_turn(&c);
+	control_bye(&c, fd);
+	assert_int_equal(c.daemon->n_clients, 0);
+	assert_true(cds_list_empty(&c.daemon->usages));
+}
+
+/* The last requests of a client that says goodbye at once are still served, or not: its attachments
+ * go in any case. */
+static void serves_who_hangs_up(void **state)
+{
+	struct rawnet_req_attach req = {.hdr = {.size = sizeof(req), .type = RAWNET_MSG_ATTACH},
+					.dev = "a"};
+	int fd = control_client(&c, 0, "");
+
+	(void)state;
+	control_send(fd, &req, sizeof(req));
+	close(fd);
+	control_turn(&c);
+	fd = control_client(&c, 0, "");
+	control_send(fd, &req, sizeof(req));
+	assert_int_equal(shutdown(fd, SHUT_WR), 0);
+	control_turn(&c);
+	assert_int_equal(c.daemon->n_clients, 0);
+	assert_int_equal(c.daemon->served[0].port->n_attachments, 0);
+	assert_true(cds_list_empty(&c.daemon->usages));
+	close(fd);
+}
+
+/* ---- who may connect ---- */
+
+static void bounds_connections(void **state)
+{
+	int fd[4], stranger[17];
+
+	(void)state;
+	for (int i = 0; i < 4; i++)
+		fd[i] = control_connect(&c, USER);
+	control_ended(&c, fd[3], RAWNET_BYE_POLICY);
+	close(fd[3]);
+	control_bye(&c, fd[0]);
+	fd[3] = control_client(&c, USER, "again");
+	for (int i = 1; i < 4; i++)
+		control_bye(&c, fd[i]);
+	/* One whom the policy does not know may look at his refusals, but not without bound. */
+	for (int i = 0; i < 17; i++)
+		stranger[i] = control_connect(&c, 5555);
+	control_ended(&c, stranger[16], RAWNET_BYE_POLICY);
+	assert_int_equal(c.daemon->n_clients, 16);
+	for (int i = 0; i < 17; i++)
+		control_bye(&c, stranger[i]);
+	assert_int_equal(c.daemon->n_clients, 0);
+	assert_true(cds_list_empty(&c.daemon->usages));
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+	const struct CMUnitTest tests[] = {
+		TEST(keeps_no_descriptor_that_it_is_sent),
+		TEST(answers_in_order),
+		TEST(waits_for_who_does_not_read),
+		TEST(forgets_who_never_reads),
+		TEST(serves_who_hangs_up),
+		TEST(bounds_connections),
+	};
+
+	if (geteuid() != 0) {
+		puts("SKIP: connects as several users, needs root");
+		return 77;
+	}
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

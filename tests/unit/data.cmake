@@ -1,0 +1,13 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# The data path over loop ports: rig.h. net and data refer to each other.
+set(data_libs tsan-rcu rawnet-data rawnet-net rawnet-steer rawnet-loop rawnet-data rawnet-net rawnet-err rawnet-flow
+  PkgConfig::urcu-qsbr PkgConfig::urcu-cds PkgConfig::pcap PkgConfig::mnl Threads::Threads)
+rawnet_unit_test(data_test SOURCES data_test.c rig.c LIBS ${data_libs})
+rawnet_unit_test(police_flip_test SOURCES police_flip_test.c rig.c LIBS ${data_libs})
+rawnet_unit_test(wake_test SOURCES wake_test.c rig.c LIBS ${data_libs})
+rawnet_unit_test(ring_stress_test SOURCES ring_stress_test.c LIBS rawnet-daemon-paths Threads::Threads)
+rawnet_unit_test(fair_test SOURCES fair_test.c rig.c LIBS ${data_libs})
+rawnet_unit_test(steer_theft_test SOURCES steer_theft_test.c LIBS ${data_libs})
+rawnet_unit_test(wakes_test SOURCES wakes_test.c ${CMAKE_SOURCE_DIR}/daemon/wakes.c LIBS rawnet-daemon-paths rawnet-err)
+rawnet_unit_test(probes_unit_test SOURCES probes_test.c LIBS rawnet-daemon-paths)
+rawnet_unit_test(poller_test SOURCES poller_test.c LIBS ${data_libs})

@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The table of neighbours on the link: what is wanted gets asked for, who is in use stays, a flood
+ * makes room for itself only, and readers never see half an entry. */
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "hosts.h"
+
+static struct l3_hosts *hosts;
+static unsigned asked;
+static struct l3_host last;
+static bool known = true, again_wanted;
+
+static int setup(void **state)
+{
+	(void)state;
+	hosts = l3_hosts_create();
+	asked = 0;
+	known = true;
+	again_wanted = false;
+	return !hosts;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	l3_hosts_destroy(hosts);
+	return 0;
+}
+
+static struct l3_host host(uint32_t n)
+{
+	struct l3_host h = {.port = 1, .family = 4};
+
+	memcpy(h.addr, &n, sizeof(n));
+	return h;
+}
+
+/* Both words come from the address, so that a torn entry shows. */
+static uint64_t ask(void *arg, const struct l3_host *h, struct l3_adj *adj, bool *again)
+{
+	uint32_t n;
+
+	assert_ptr_equal(arg, &asked);
+	asked++;
+	last = *h;
+	memcpy(&n, h->addr, sizeof(n));
+	adj->to = known ? (uint64_t)n << 16 | 1 : 0;
+	adj->from = (uint64_t)n << 16 | 1500;
+	*again = again_wanted;
+	return 1000;
+}
+
+static uint64_t refresh(uint64_t now)
+{
+	return l3_hosts_refresh(hosts, now, ask, &asked);
+}
+
+static void wanted_and_found(void **state)
+{
+	struct l3_host a = host(7), b = host(8);
+	struct l3_adj adj;
+
+	(void)state;
+	assert_true(refresh(1) == UINT64_MAX);
+	assert_false(l3_hosts_find(hosts, &a, &adj));
+	assert_true(l3_hosts_want(hosts, &a));
+	assert_false(l3_hosts_want(hosts, &a)); /* it is in the list */
+	assert_false(l3_hosts_find(hosts, &a, &adj));
+	assert_true(refresh(1) == 1000);
+	assert_int_equal(asked, 1);
+	assert_memory_equal(&last, &a, sizeof(a));
+	assert_true(l3_hosts_find(hosts, &a, &adj));
+	assert_true(adj.to == (7 << 16 | 1) && adj.from == (7 << 16 | 1500));
+	assert_false(l3_hosts_find(hosts, &b, &adj));
+	/* The same address on another port is another host. */
+	a.port = 2;
+	assert_false(l3_hosts_find(hosts, &a, &adj));
+}
+
+/* Asked for again when it is due, and only while somebody uses it. */
+static void only_in_use(void **state)
+{
+	struct l3_host a = host(7);
+	struct l3_adj adj;
+
+	(void)state;
+	l3_hosts_want(hosts, &a);
+	refresh(1);
+	assert_true(refresh(2000) == UINT64_MAX);
+	assert_int_equal(asked, 1);
+	assert_true(l3_hosts_find(hosts, &a, &adj));
+	assert_true(refresh(500) == 1000); /* in use, not due */
+	assert_int_equal(asked, 1);
+	refresh(2000);
+	assert_int_equal(asked, 2);
+	/* One that is being resolved is asked for whether or not packets come. */
+	known = false;
+	again_wanted = true;
+	assert_true(l3_hosts_find(hosts, &a, &adj));
+	refresh(3000);
+	refresh(4000);
+	assert_int_equal(asked, 4);
+	assert_true(l3_hosts_find(hosts, &a, &adj));
+	assert_int_equal(adj.to, 0);
+}
+
+static void flood(void **state)
+{
+	struct l3_host keep = host(0xffffff);
+	uint64_t now = 1;
+	struct l3_adj adj;
+	unsigned full = 0;
+
+	(void)state;
+	l3_hosts_want(hosts, &keep);
+	refresh(now);
+	for (uint32_t n = 0; n < 100000; n++) {
+		struct l3_host h = host(n);
+
+		full += !l3_hosts_want(hosts, &h);
+		if (n % 200 != 199)
+			continue;
+		/* Who is in use is so in each round. */
+		assert_true(l3_hosts_find(hosts, &keep, &adj));
+		refresh(now += 2000);
+	}
+	assert_int_equal(full, 0);
+	assert_true(l3_hosts_find(hosts, &keep, &adj) && adj.to == (0xffffffull << 16 | 1));
+	/* More than the list holds at once is left out. */
+	for (uint32_t n = 0; n < 1000; n++) {
+		struct l3_host h = host(n + 1000000);
+
+		full += !l3_hosts_want(hosts, &h);
+	}
+	assert_int_equal(full, 744);
+}
+
+static bool stop;
+
+static void *read_all(void *arg)
+{
+	unsigned *torn = arg;
+	struct l3_adj adj;
+
+	for (uint32_t i = 0; !__atomic_load_n(&stop, __ATOMIC_RELAXED); i++) {
+		struct l3_host h = host(i % 40000);
+
+		if (l3_hosts_find(hosts, &h, &adj) && adj.to &&
+		    (adj.to >> 16 != i % 40000 || adj.from >> 16 != i % 40000))
+			__atomic_fetch_add(torn, 1, __ATOMIC_RELAXED);
+	}
+	return NULL;
+}
+
+/* Entries are replaced under a reader. */
+static void readers_and_writer(void **state)
+{
+	unsigned torn = 0;
+	pthread_t t;
+
+	(void)state;
+	assert_int_equal(pthread_create(&t, NULL, read_all, &torn), 0);
+	for (uint32_t round = 0; round < 600; round++) {
+		for (uint32_t k = 0; k < 200; k++) {
+			struct l3_host h = host((round * 200 + k) % 40000);
+
+			l3_hosts_want(hosts, &h);
+		}
+		refresh(round * 10000);
+	}
+	__atomic_store_n(&stop, true, __ATOMIC_RELAXED);
+	pthread_join(t, NULL);
+	assert_int_equal(torn, 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(wanted_and_found, setup, teardown),
+		cmocka_unit_test_setup_teardown(only_in_use, setup, teardown),
+		cmocka_unit_test_setup_teardown(flood, setup, teardown),
+		cmocka_unit_test_setup_teardown(readers_and_writer, setup, teardown),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,10 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# What a ConnectX reads and writes: pure encoders and decoders.
+rawnet_unit_test(mlx5_wqe_test SOURCES mlx5_wqe_test.c LIBS rawnet-daemon-paths)
+rawnet_unit_test(mlx5_cqe_test SOURCES mlx5_cqe_test.c LIBS rawnet-daemon-paths)
+rawnet_unit_test(mlx5_match_test SOURCES mlx5_match_test.c LIBS rawnet-daemon-paths)
+# The order of shapes in a NIC, without the NIC.
+rawnet_unit_test(layers_test SOURCES layers_test.c ${CMAKE_SOURCE_DIR}/daemon/backend/verbs/layers.c
+  LIBS rawnet-daemon-paths rawnet-err rawnet-flow)
+rawnet_unit_test(mlx5_ways_test SOURCES mlx5_ways_test.c ${CMAKE_SOURCE_DIR}/daemon/backend/mlx5/ways.c
+  LIBS rawnet-net rawnet-daemon-paths PkgConfig::ibverbs PkgConfig::mlx5 PkgConfig::urcu-qsbr)

@@ -1,0 +1,377 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The ways of a packet into the send queue: what stands in the request, byte by byte where it
+ * matters. Policing and the way of whole copies are played by the test; policing rewrites the
+ * client's memory as soon as it has looked, so that whatever goes out must have been copied before.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "attachment.h"
+#include "backend/mlx5/ways.h"
+#include "net_frames.h"
+
+#define BLOCKS 64u
+#define LKEY   0x00c0ffeeu
+#define MEMORY 16384u
+
+static struct rn_port port;
+static struct rn_hwq hwq;
+static struct rn_queue q;
+static struct rn_attachment at; /* whose drops are probed */
+static struct rn_mlx5_tx tx;
+static struct rn_mlx5_batch b;
+static struct rn_mlx5_sent sent[BLOCKS];
+static uint64_t count[64];
+static _Alignas(64) uint8_t sq[BLOCKS * RN_WQE_BB], mem[MEMORY];
+static int copies, verdict;
+static bool sure;
+
+/* ---- the parts that others play ---- */
+
+enum rn_tx_verdict rn_tx_copy(struct rn_queue *queue, const struct rn_chain *c,
+			      const struct rn_tx_way *way, void *ctx)
+{
+	(void)queue;
+	(void)c;
+	(void)way;
+	(void)ctx;
+	copies++;
+	return RN_TX_DROPPED;
+}
+
+static void attack(void)
+{
+	memset(mem, 0xee, sizeof(mem));
+}
+
+int rn_police(struct rn_queue *queue, const uint8_t *frame, uint32_t len, int tci)
+{
+	(void)queue;
+	(void)frame;
+	(void)len;
+	(void)tci;
+	attack();
+	return verdict;
+}
+
+bool rn_police_by_hint(const struct rn_queue *queue, const uint8_t *head, uint32_t len, int tci)
+{
+	(void)queue;
+	(void)head;
+	(void)len;
+	(void)tci;
+	attack();
+	return sure;
+}
+
+int rn_tx_judge(struct rn_queue *queue, const struct rn_chain *c)
+{
+	(void)queue;
+	(void)c;
+	return verdict;
+}
+
+bool rn_tx_pay(struct rn_queue *queue, uint32_t packets, uint32_t bytes)
+{
+	(void)queue;
+	(void)packets;
+	(void)bytes;
+	return true;
+}
+
+/* ---- helpers ---- */
+
+static int prepare(void **state)
+{
+	(void)state;
+	memset(&tx, 0, sizeof(tx));
+	memset(sq, 0xa5, sizeof(sq)); /* what other requests left */
+	memset(count, 0, sizeof(count));
+	port = (struct rn_port) {.mtu = 1500, .max_frame = 1518, .link_up = true};
+	hwq = (struct rn_hwq) {.port = &port};
+	at = (struct rn_attachment) {.port = &port};
+	q = (struct rn_queue) {
+		.mem = mem, .mem_size = MEMORY, .count = count, .hwq = &hwq, .at = &at};
+	tx.sq = sq;
+	tx.mask = BLOCKS - 1;
+	tx.sqn = 0x123;
+	tx.lkey_be = htobe32(LKEY);
+	tx.empw = tx.csum = tx.insert_tag = true;
+	tx.max_tso = 262144;
+	tx.sent = sent;
+	b = (struct rn_mlx5_batch) {.tx = &tx};
+	copies = verdict = 0;
+	sure = true;
+	return 0;
+}
+
+/* A TCP or UDP frame at offset `off` of packet memory, as one slot. */
+static struct rn_chain packet(uint32_t off, uint8_t proto, uint32_t payload, uint16_t flags)
+{
+	struct want w = {.version = 4, .proto = proto, .payload = payload};
+	struct rn_chain c = {.n = 1};
+
+	c.len = frame_build(mem + off, &w);
+	c.slot[0] = (struct rawnet_slot) {.off = off, .len = (uint16_t)c.len, .flags = flags};
+	c.slot[0].u.tx.l2_len = 14;
+	c.slot[0].u.tx.l3_len = 20;
+	c.slot[0].u.tx.l4_len = proto == 6 ? 20 : 8;
+	return c;
+}
+
+static enum rn_tx_verdict give(const struct rn_chain *c)
+{
+	enum rn_tx_verdict v = rn_mlx5_send(&q, &b, c);
+
+	rn_send_close(&b);
+	return v;
+}
+
+static void refers(const uint8_t *seg, uint32_t off, uint32_t len)
+{
+	struct rn_data_info d = rn_data_get(seg);
+
+	assert_false(d.is_inline);
+	assert_int_equal(d.len, len);
+	assert_int_equal(d.lkey, LKEY);
+	assert_int_equal(d.addr, (uintptr_t)mem + off);
+}
+
+/* ---- tests ---- */
+
+static void segmentation_has_exactly_the_headers_inline(void **state)
+{
+	struct rn_chain c = packet(100, 6, 3000, RAWNET_TX_TSO);
+	uint8_t head[54];
+	struct rn_ctrl_info ctrl;
+	struct rn_eth_info eth;
+
+	(void)state;
+	memcpy(head, mem + 100, sizeof(head));
+	q.police = true;
+	c.slot[0].u.tx.tso_mss = 1400;
+	assert_int_equal(give(&c), RN_TX_SENT);
+	ctrl = rn_ctrl_get(sq);
+	eth = rn_eth_get(sq + 16);
+	assert_int_equal(ctrl.opcode, RN_OP_TSO);
+	assert_int_equal(ctrl.sqn, 0x123);
+	assert_int_equal(ctrl.ds, 7); /* 30 + 54 bytes are six segments, and a pointer */
+	assert_int_equal(eth.mss, 1400);
+	assert_int_equal(eth.inline_len, 54);
+	assert_int_equal(eth.csum, RN_ETH_L3_CSUM | RN_ETH_L4_CSUM);
+	assert_memory_equal(sq + RN_INLINE_AT, head, sizeof(head)); /* not what it was changed to */
+	refers(sq + 96, 100 + 54, c.len - 54);
+	assert_int_equal(count[RAWNET_Q_TX_PACKETS], 3);
+	assert_int_equal(count[RAWNET_Q_TX_BYTES], 3000 + 3 * 54);
+	assert_int_equal(tx.by_reference, tx.pi);
+}
+
+static void checksums_of_short_frames_inline(void **state)
+{
+	struct rn_chain c = packet(0, 17, 18, RAWNET_TX_IP_CSUM | RAWNET_TX_L4_CSUM);
+	uint8_t frame[60];
+
+	(void)state;
+	memcpy(frame, mem, sizeof(frame));
+	q.police = true;
+	assert_int_equal(c.len, 60);
+	assert_int_equal(give(&c), RN_TX_SENT);
+	assert_int_equal(rn_ctrl_get(sq).opcode, RN_OP_EMPW);
+	assert_int_equal(rn_eth_get(sq + 16).csum, RN_ETH_L3_CSUM | RN_ETH_L4_CSUM);
+	assert_true(rn_data_get(sq + RN_EMPW_AT).is_inline);
+	assert_memory_equal(sq + RN_EMPW_AT + RN_SEG_INLINE_HEAD, frame, sizeof(frame));
+	assert_int_equal(count[RAWNET_Q_TX_SW_CSUM], 0);
+}
+
+static void one_checksum_of_a_long_frame_by_head(void **state)
+{
+	struct rn_chain c = packet(2048, 6, 1000, RAWNET_TX_L4_CSUM);
+	uint8_t head[RN_MLX5_HEAD];
+
+	(void)state;
+	memcpy(head, mem + 2048, sizeof(head));
+	q.police = true;
+	assert_int_equal(give(&c), RN_TX_SENT);
+	assert_int_equal(rn_ctrl_get(sq).opcode, RN_OP_SEND);
+	assert_int_equal(rn_eth_get(sq + 16).csum, RN_ETH_L4_CSUM);
+	assert_int_equal(rn_eth_get(sq + 16).inline_len, RN_MLX5_HEAD);
+	assert_memory_equal(sq + RN_INLINE_AT, head, sizeof(head));
+	refers(sq + 96, 2048 + RN_MLX5_HEAD, c.len - RN_MLX5_HEAD);
+}
+
+static void who_is_not_policed_sends_by_reference(void **state)
+{
+	struct rn_chain c = packet(64, 17, 500, RAWNET_TX_IP_CSUM | RAWNET_TX_L4_CSUM);
+
+	(void)state;
+	assert_int_equal(give(&c), RN_TX_SENT);
+	assert_int_equal(rn_ctrl_get(sq).opcode, RN_OP_EMPW);
+	assert_int_equal(rn_ctrl_get(sq).ds, 3);
+	assert_int_equal(rn_eth_get(sq + 16).csum, RN_ETH_L3_CSUM | RN_ETH_L4_CSUM);
+	refers(sq + RN_EMPW_AT, 64, c.len);
+}
+
+static void the_device_inserts_a_tag(void **state)
+{
+	struct rn_chain c = packet(64, 17, 500, RAWNET_TX_VLAN);
+
+	(void)state;
+	c.slot[0].u.tx.vlan_tci = 0x6007;
+	assert_int_equal(give(&c), RN_TX_SENT);
+	assert_int_equal(rn_ctrl_get(sq).opcode, RN_OP_SEND);
+	assert_true(rn_eth_get(sq + 16).insert_tag);
+	assert_int_equal(rn_eth_get(sq + 16).tci, 0x6007);
+	refers(sq + 32, 64, c.len);
+	assert_int_equal(count[RAWNET_Q_TX_SW_VLAN], 0);
+	assert_int_equal(count[RAWNET_Q_TX_BYTES], c.len + 4);
+}
+
+/* Where headers are in the request the device cannot. */
+static void a_tag_among_the_headers(void **state)
+{
+	static const uint8_t tag[4] = {0x81, 0x00, 0x60, 0x07};
+	struct rn_chain c = packet(64, 17, 500, RAWNET_TX_VLAN);
+	uint8_t head[RN_MLX5_HEAD];
+
+	(void)state;
+	memcpy(head, mem + 64, sizeof(head));
+	q.police = true;
+	c.slot[0].u.tx.vlan_tci = 0x6007;
+	assert_int_equal(give(&c), RN_TX_SENT);
+	assert_false(rn_eth_get(sq + 16).insert_tag);
+	assert_int_equal(rn_eth_get(sq + 16).inline_len, RN_MLX5_HEAD + 4);
+	assert_memory_equal(sq + RN_INLINE_AT, head, 12);
+	assert_memory_equal(sq + RN_INLINE_AT + 12, tag, 4);
+	assert_memory_equal(sq + RN_INLINE_AT + 16, head + 12, RN_MLX5_HEAD - 12);
+	refers(sq + 112, 64 + RN_MLX5_HEAD, c.len - RN_MLX5_HEAD);
+	assert_int_equal(count[RAWNET_Q_TX_SW_VLAN], 1);
+}
+
+/* ConnectX-4: some of each frame must be in the request, and there is no multi-packet send. */
+static void a_device_that_wants_headers(void **state)
+{
+	struct rn_chain c = packet(64, 17, 500, RAWNET_TX_VLAN | RAWNET_TX_L4_CSUM);
+
+	(void)state;
+	tx.empw = tx.insert_tag = false;
+	tx.min_inline = 18;
+	c.slot[0].u.tx.vlan_tci = 7;
+	assert_int_equal(give(&c), RN_TX_SENT);
+	assert_int_equal(rn_ctrl_get(sq).opcode, RN_OP_SEND);
+	assert_true(rn_eth_get(sq + 16).inline_len >= 18);
+	assert_int_equal(rn_eth_get(sq + 16).csum, RN_ETH_L4_CSUM);
+	assert_int_equal(count[RAWNET_Q_TX_SW_VLAN], 1);
+	c = packet(64, 17, 500, 0);
+	assert_int_equal(give(&c), RN_TX_SENT);
+	assert_int_equal(rn_eth_get(rn_send_at(&tx, 2) + 16).inline_len, 18);
+}
+
+/* Several pieces: no pointer has length 0, whatever part of the head they end in. */
+static void pieces(void **state)
+{
+	struct rn_chain c = packet(0, 17, 500, 0);
+	uint8_t head[RN_MLX5_HEAD];
+
+	(void)state;
+	memcpy(head, mem, sizeof(head));
+	q.police = true;
+	c.n = 3;
+	c.slot[0].len = 20;
+	c.slot[0].flags = RAWNET_TX_MORE;
+	c.slot[1] = (struct rawnet_slot) {.off = 20, .len = 46, .flags = RAWNET_TX_MORE};
+	c.slot[2] = (struct rawnet_slot) {.off = 66, .len = (uint16_t)(c.len - 66)};
+	assert_int_equal(give(&c), RN_TX_SENT);
+	assert_int_equal(rn_ctrl_get(sq).ds, 7);
+	assert_memory_equal(sq + RN_INLINE_AT, head, sizeof(head));
+	refers(sq + 96, 66, c.len - 66);
+}
+
+static void what_contradicts_itself_goes_by_copy(void **state)
+{
+	struct rn_chain c = packet(0, 6, 500, RAWNET_TX_TSO);
+
+	(void)state;
+	assert_int_equal(give(&c), RN_TX_DROPPED); /* no segment size */
+	c.slot[0].u.tx.tso_mss = 100;
+	c.slot[0].u.tx.l4_len = 24;
+	assert_int_equal(give(&c), RN_TX_DROPPED);
+	c = packet(0, 6, 500, RAWNET_TX_L4_CSUM);
+	c.slot[0].u.tx.l3_len = 24;
+	q.police = true;
+	assert_int_equal(give(&c), RN_TX_DROPPED);
+	c = packet(0, 6, 500, 0x8000);
+	assert_int_equal(give(&c), RN_TX_DROPPED);
+	c = packet(0, 6, 500, 0);
+	port.link_up = false;
+	assert_int_equal(give(&c), RN_TX_DROPPED);
+	port.link_up = true;
+	q.tx_segment = 1;
+	assert_int_equal(give(&c), RN_TX_DROPPED);
+	assert_int_equal(copies, 6);
+	assert_int_equal(tx.pi, 0);
+}
+
+static void what_policing_refuses_is_counted(void **state)
+{
+	struct rn_chain c = packet(0, 17, 18, 0);
+
+	(void)state;
+	q.police = true;
+	verdict = RAWNET_Q_TX_DROP_SPOOF;
+	assert_int_equal(give(&c), RN_TX_DROPPED);
+	sure = false;
+	c = packet(0, 17, 800, 0);
+	assert_int_equal(give(&c), RN_TX_DROPPED);
+	assert_int_equal(count[RAWNET_Q_TX_DROP_SPOOF], 2);
+	assert_int_equal(tx.pi, 0);
+	verdict = 0; /* allowed, but not by its head */
+	c = packet(0, 17, 800, 0);
+	assert_int_equal(give(&c), RN_TX_DROPPED);
+	assert_int_equal(copies, 1);
+}
+
+/* No request wraps, none touches a block that the device has. */
+static void the_end_of_the_ring(void **state)
+{
+	struct rn_chain c = packet(0, 17, 800, 0);
+
+	(void)state;
+	q.police = true;
+	tx.pi = tx.ci = BLOCKS - 1;
+	assert_int_equal(give(&c), RN_TX_SENT);
+	assert_int_equal(rn_ctrl_get(rn_send_at(&tx, BLOCKS - 1)).opcode, RN_OP_NOP);
+	assert_int_equal(rn_ctrl_get(sq).opcode, RN_OP_SEND);
+	assert_int_equal(rn_ctrl_get(sq).index, BLOCKS);
+	tx.ci = tx.pi - BLOCKS + 1; /* one block is free */
+	memset(sq, 0xa5, sizeof(sq));
+	assert_int_equal(give(&c), RN_TX_FULL);
+	for (uint32_t i = 0; i < sizeof(sq); i++)
+		assert_int_equal(sq[i], 0xa5);
+}
+
+#define test(name) cmocka_unit_test_setup(name, prepare)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		test(segmentation_has_exactly_the_headers_inline),
+		test(checksums_of_short_frames_inline),
+		test(one_checksum_of_a_long_frame_by_head),
+		test(who_is_not_policed_sends_by_reference),
+		test(the_device_inserts_a_tag),
+		test(a_tag_among_the_headers),
+		test(a_device_that_wants_headers),
+		test(pieces),
+		test(what_contradicts_itself_goes_by_copy),
+		test(what_policing_refuses_is_counted),
+		test(the_end_of_the_ring),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
