@@ -1,0 +1,21 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# rawnetd as a service: how it starts, reloads, is watched, stops, and what is installed for that.
+rawnet_system_test(units_test units_test)
+rawnet_system_test(pages_test pages_test)
+rawnet_system_test(security_test security_test)
+rawnet_system_test(check_test check_test)
+rawnet_system_test(notify_test notify_test)
+rawnet_system_test(reload_test reload_test TIMEOUT 300)
+rawnet_system_test(stop_test stop_test)
+rawnet_system_test(host_test host_test)
+rawnet_system_test(systemd_test systemd_test LABEL long TIMEOUT 300)
+# A sanitized library or daemon wants its runtime, and that wants calls and memory of its own.
+if(NOT RAWNET_SANITIZE)
+  rawnet_system_test(bare_test bare_test TIMEOUT 300)
+  rawnet_system_test(readme_test readme_test)
+  rawnet_system_test(containers_test containers_test)
+  rawnet_system_test(python_test python_test)
+  rawnet_system_test(docs_clients_test docs_clients_test)
+  rawnet_system_test(docs_operators_test docs_operators_test)
+  rawnet_system_test(docs_developers_test docs_developers_test)
+endif()
