@@ -1,0 +1,192 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""What the tests of failing calls share: the file through which rawnetd-faults (points.c) tells which places
+in its code call what, and is told which call fails; the daemon on a veth (netns.py has the drawing); and
+what must hold after each failure: the daemon serves, and holds what it held before.
+
+A place fails at its first turn and at its last; with ALL=1 at each turn that a scenario reaches."""
+import contextlib
+import json
+import mmap
+import os
+import re
+import socket
+import struct
+import subprocess
+import sys
+import tempfile
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../system"))
+
+from netns import Client, NetDaemon, Net, Refused, P4, H4, UID_A, UID_B, skip  # noqa: E402
+import rawnetd  # noqa: E402
+from rawnetd import BIN, PATIENCE, Process, main, udp4, until  # noqa: E402
+
+rawnetd.PATIENCE = 60  # a daemon under a sanitizer, beside another one
+ALL = os.environ.get("ALL") == "1"
+ONLY = os.environ.get("ONLY")  # a regular expression: only such places
+PROGRAM = os.path.join(BIN, "rawnetd-faults")
+HEAD, SITE, SITES = struct.Struct("=QII"), struct.Struct("=QII48s"), 1024
+TURNS = 1  # of a place, besides its last
+FAULT = re.compile("Sanitizer|runtime error|makes no progress|Assertion")
+__all__ = ["ALL", "BIN", "Client", "Faults", "H4", "Host", "Holdings", "NetDaemon", "Net", "P4", "PATIENCE", "PROGRAM",
+           "Points", "Process", "Refused", "Resident", "UID_A", "UID_B", "FAULT", "main", "ours", "skip", "udp4", "until"]
+
+
+def ours(text):
+    """What a sanitizer, the watchdog or an assertion said."""
+    m = FAULT.search(text)
+    return text[max(0, m.start() - 200):m.start() + 3000] if m else None
+
+
+class Points:
+    """One file of points.c."""
+
+    def __init__(self):
+        self.file = tempfile.NamedTemporaryFile(prefix="rawnet-faults.")
+        self.file.truncate(HEAD.size + SITE.size * SITES)
+        self.map = mmap.mmap(self.file.fileno(), 0)
+        self.lines = {}
+
+    def env(self):
+        # A sanitizer says what leaked at the end; allocations that fail are the daemon's to survive.
+        return dict(os.environ, RAWNET_FAULTS=self.file.name)
+
+    def sites(self):
+        """{site: (call, turns)} of all that was reached since clear()."""
+        found = {}
+        for i in range(SITES):
+            at, hits, _, name = SITE.unpack_from(self.map, HEAD.size + i * SITE.size)
+            if at and hits:
+                found[at] = (name.rstrip(b"\0").decode(), hits)
+        return found
+
+    def clear(self):
+        for i in range(SITES):
+            struct.pack_into("=I", self.map, HEAD.size + i * SITE.size + 8, 0)
+
+    def arm(self, site, turn):
+        HEAD.pack_into(self.map, 0, 0, turn, 0)
+        HEAD.pack_into(self.map, 0, site, turn, 0)
+
+    def disarm(self):
+        """Whether it failed."""
+        fired = HEAD.unpack_from(self.map, 0)[2]
+        HEAD.pack_into(self.map, 0, 0, 0, 0)
+        return fired != 0
+
+    def where(self, site):
+        """File and line."""
+        if site not in self.lines:
+            out = subprocess.run(["addr2line", "-s", "-f", "-e", PROGRAM, hex(site - 1)], stdout=subprocess.PIPE,
+                                 text=True, check=True).stdout.split("\n")
+            self.lines[site] = "%s %s()" % (out[1].split(" ")[0], out[0])
+        return self.lines[site]
+
+    def list(self, sites):
+        """(site, turn, words) for each failure that is due, in the order of the code's files."""
+        due = []
+        for at, (call, hits) in sites.items():
+            turns = range(1, hits + 1) if ALL else sorted({*range(1, min(hits, TURNS) + 1), min(hits, 40)})
+            where = self.where(at)
+            due += [(at, turn, "%s in %s, turn %d of %d" % (call, where, turn, hits)) for turn in turns
+                    if not ONLY or re.search(ONLY, call + " " + where)]
+        return sorted(due, key=lambda d: (d[2].split(" in ")[1], d[2]))
+
+
+class Faults(NetDaemon):
+    """rawnetd-faults in a namespace."""
+
+    def __init__(self, ns, points, *args, **kwargs):
+        self.points = points
+        super().__init__(ns, *args, **kwargs)
+
+    def start(self, wait=True):
+        self.process = Process(self.path("rawnetd.log"), *self.ns.argv(PROGRAM, "-c", self.path("conf")),
+                               env=self.points.env())
+        if wait:
+            self.wait()
+
+    def wait(self):
+        """True: it listens; False: it has ended."""
+        until("rawnetd listens or ends\n" + self.text(),
+              lambda: self.process.p.poll() is not None or self.answers())
+        return self.process.p.poll() is None
+
+
+class Holdings:
+    """What a daemon has of what can leak."""
+
+    def __init__(self, daemon):
+        pid = daemon.process.p.pid
+        self.fds = []
+        for fd in os.listdir("/proc/%d/fd" % pid):
+            with contextlib.suppress(FileNotFoundError):  # closed meanwhile
+                self.fds.append(re.sub("[0-9]+", "N", os.readlink("/proc/%d/fd/%s" % (pid, fd))))
+        self.fds.sort()
+        with open("/proc/%d/maps" % pid) as f:
+            self.maps = sum("memfd:" in line or "anon_inode" in line or "socket:" in line for line in f)
+        with open("/proc/%d/status" % pid) as f:
+            self.locked = next(line.split()[1] for line in f if line.startswith("VmLck:"))
+        r = subprocess.run([os.path.join(BIN, "rawnetctl"), "-j", "-S", daemon.sock, "status"], text=True,
+                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=PATIENCE)
+        try:
+            status = json.loads(r.stdout)
+            self.counts = {k: status[k] for k in ("clients", "attachments", "rules", "memory")}
+        except ValueError:
+            self.counts = r.stdout
+
+    def __eq__(self, other):
+        return vars(self) == vars(other)
+
+    def __str__(self):
+        return "%d descriptors, %d mappings, %s KiB locked, %s" % (len(self.fds), self.maps, self.locked,
+                                                                   self.counts)
+
+    def differs(self, other):
+        mine, its = list(self.fds), list(other.fds)
+        for fd in self.fds:
+            if fd in its:
+                its.remove(fd)
+                mine.remove(fd)
+        return "%s, not %s; %s, not %s" % (self, other, mine, its)
+
+
+class Host(Net):
+    """A veth whose end v0 may have a rawnetd."""
+
+    def __init__(self):
+        super().__init__(daemon=False)
+        self.points = Points()
+
+    def frame(self, port, payload):
+        return udp4(self.hmac, self.pmac, bytes(map(int, P4.split("."))), bytes(map(int, H4.split("."))), 5000, port,
+                    payload)
+
+
+class Resident:
+    """A client of another user, whose datagrams must be answered whatever fails."""
+    PORT = 7005
+
+    def __init__(self, daemon, h, asks=True):
+        self.c = Client(daemon, UID_B, "resident").attach()
+        self.c.add("udp dport %d" % self.PORT)
+        self.c.ask("mode", "echo")
+        self.asker = h.peer.socket(socket.AF_INET, socket.SOCK_DGRAM) if asks else None
+
+    def answers(self):
+        """One datagram is enough: a wake-up that was lost would be made up for by the next."""
+        if not self.asker:
+            return self.c.counters() is not None
+        self.asker.settimeout(PATIENCE)
+        self.asker.sendto(b"hello", (H4, self.PORT))
+        try:
+            while self.asker.recvfrom(100)[1][1] != self.PORT:
+                pass
+            return True
+        except socket.timeout:
+            return False
+
+    def end(self):
+        self.c.end()
+        if self.asker:
+            self.asker.close()
