@@ -1,0 +1,3 @@
+# SPDX-License-Identifier: BSD-2-Clause
+rawnet_bench(tcp SOURCES tcp.c)
+add_dependencies(bench-tcp rawnetd)
