@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
-# Killed at any point, nothing is left behind: no tree, no socket, no shared memory, no netdev, no
-# process, whether it is the launcher, the program on the device, or the wire process that is killed;
-# and who lives on notices and goes on.
+# Killed at any point, nothing is left behind: no tree, no socket, no netdev, no process, whether it is
+# the launcher, the program on the device, or the wire process that is killed; and who lives on notices
+# and goes on.
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
 [ "$(id -u)" = 0 ] || skip "needs root for network namespaces"
@@ -12,7 +12,6 @@ space=cx-$$-kill
 ip netns add $space
 spaces+=("$space")
 export TMPDIR=$dir # where cx-run writes its trees
-shm=$(find /dev/shm -name 'cx-*' | wc -l)
 
 sockets() { cat /proc/net/unix; ip netns exec $space cat /proc/net/unix; }
 netdevs() { ip -n $space -o link show; }
@@ -20,10 +19,9 @@ netdevs() { ip -n $space -o link show; }
 clean() {
 	nothing() {
 		! compgen -G "$dir/cx-*" && ! compgen -G "$dir/*.ctl" && ! compgen -G "$dir/*.room" &&
-			! netdevs | grep -q p0 && ! sockets | grep -q "$dir" && ! maintained &&
-			[ "$(find /dev/shm -name 'cx-*' | wc -l)" = "$shm" ]
+			! netdevs | grep -q p0 && ! sockets | grep -q "$dir" && ! maintained
 	}
-	until_ok "left after $1: $(compgen -G "$dir/*" | tr '\n' ' ') $(netdevs)" nothing
+	wait_for nothing || fail "left after $1: $(compgen -G "$dir/*" | tr '\n' ' ') $(netdevs)"
 }
 # Is there a janitor whose work is in $dir?
 maintained() {

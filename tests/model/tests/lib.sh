@@ -24,11 +24,13 @@ need() {
 	for c in "$@"; do command -v "$c" >/dev/null || skip "needs $c"; done
 }
 
-# until_ok WHAT COMMAND...: waits up to 20 s for the command to succeed.
-until_ok() {
-	for _ in $(seq 400); do "${@:2}" >/dev/null 2>&1 && return 0; sleep 0.05; done
-	fail "$1"
+# wait_for COMMAND...: waits up to 20 s for the command to succeed.
+wait_for() {
+	for _ in $(seq 400); do "$@" >/dev/null 2>&1 && return 0; sleep 0.05; done
+	return 1
 }
+# until_ok WHAT COMMAND...: the same, or the test fails with what is said of it.
+until_ok() { wait_for "${@:2}" || fail "$1"; }
 
 # room NAME OPTION...: a wire process, on $dir/NAME.room
 room() { "$bin/cx-wired" --socket "$dir/$1.room" --daemon --until $$ "${@:2}"; }

@@ -23,6 +23,9 @@
 
 #include "litter.h"
 
+#define SWEEPS 100
+#define SWEEP_PAUSE_US 20000
+
 /* ---- sockets ---- */
 
 static int lock_directory(const struct sockaddr_un *at)
@@ -73,21 +76,27 @@ int cx_socket_listen(int fd, const struct sockaddr_un *at, bool take_over)
 	return code;
 }
 
-void cx_socket_sweep(const char *path)
+/* Removes a socket that nobody listens on. False if somebody does. */
+static bool sweep_socket(const char *path)
 {
 	struct sockaddr_un at = {.sun_family = AF_UNIX};
+	bool alive = false;
 	struct stat st;
 	int lock;
 
 	if (!*path || strlen(path) >= sizeof(at.sun_path))
-		return;
+		return true;
 	memcpy(at.sun_path, path, strlen(path));
 	lock = lock_directory(&at);
 	if (lock < 0)
-		return;
-	if (lstat(path, &st) == 0 && S_ISSOCK(st.st_mode) && !is_alive(&at))
-		unlink(path);
+		return true;
+	if (lstat(path, &st) == 0 && S_ISSOCK(st.st_mode)) {
+		alive = is_alive(&at);
+		if (!alive)
+			unlink(path);
+	}
 	close(lock);
+	return !alive;
 }
 
 /* ---- the janitor ---- */
@@ -120,7 +129,10 @@ static void run(int alive, int ready, struct cx_litter *l)
 		;
 	if (l->dir[0])
 		nftw(l->dir, remove_one, 8, FTW_DEPTH | FTW_PHYS);
-	cx_socket_sweep(l->socket);
+	/* The kernel closes a dying process's descriptors one after another: the pipe may hang up while the
+	 * socket still listens. One that goes on listening is somebody else's. */
+	for (i = 0; i < SWEEPS && !sweep_socket(l->socket); i++)
+		usleep(SWEEP_PAUSE_US);
 	_exit(0);
 }
 

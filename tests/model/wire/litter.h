@@ -28,7 +28,4 @@ int cx_janitor_leave(int alive, struct cx_litter *litter);
  * over. 0, -EADDRINUSE, -EEXIST (something else is there), or -errno. */
 int cx_socket_listen(int fd, const struct sockaddr_un *at, bool take_over);
 
-/* Removes a socket that nobody listens on. */
-void cx_socket_sweep(const char *path);
-
 #endif
