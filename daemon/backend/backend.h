@@ -90,8 +90,8 @@ struct rn_backend {
 	int (*queue_create)(struct rn_port *port, struct rn_queue *q, struct rn_err *err);
 	void (*queue_destroy)(struct rn_port *port, struct rn_queue *q);
 	/* Owned queues: the device failed this one (rn_queue_sick). 1: it works again; 0: it
-	 * worked; or why its client has to go. */
-	int (*queue_mend)(struct rn_port *port, struct rn_queue *q, struct rn_err *err);
+	 * worked; or why its client has to go. may: there is a budget to set it up again. */
+	int (*queue_mend)(struct rn_port *port, struct rn_queue *q, bool may, struct rn_err *err);
 	/* port->event_fd is readable: the device has news. What concerns a queue becomes
 	 * rn_queue_sick(); the whole device's end becomes port->failed. */
 	void (*events)(struct rn_port *port);
