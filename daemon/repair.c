@@ -40,13 +40,10 @@ static int mend_queue(struct rn_client *c, struct rn_queue *q, struct rn_err *er
 {
 	struct rn_usage *u = rn_usage_of(&c->daemon->usages, c->peer.uid);
 	struct rn_port *port = q->at->port;
-	int rc = -EIO;
+	bool may = u && rn_bucket_offers(&u->mend, MEND_RATE, MEND_BURST, rn_daemon_now());
+	int rc = port->backend->queue_mend ? port->backend->queue_mend(port, q, may, err) : -EIO;
 
-	if (u && port->backend->queue_mend)
-		rc = port->backend->queue_mend(
-			port, q, rn_bucket_offers(&u->mend, MEND_RATE, MEND_BURST, rn_daemon_now()),
-			err);
-	if (rc > 0)
+	if (may && rc)
 		rn_bucket_take(&u->mend, 1);
 	return rc;
 }
