@@ -17,3 +17,8 @@ rawnet_unit_test(verbs_tx_test SOURCES verbs_tx_test.c ${CMAKE_SOURCE_DIR}/daemo
 rawnet_unit_test(target_test SOURCES target_test.c ${CMAKE_SOURCE_DIR}/daemon/backend/verbs/target.c
   LIBS rawnet-daemon-paths rawnet-err PkgConfig::ibverbs PkgConfig::urcu-qsbr)
 target_link_options(target_test PRIVATE -Wl,--wrap=nanosleep)
+# Reads the clock of a device: the software one.
+add_executable(mlx5_clock_test mlx5_clock_test.c ${CMAKE_SOURCE_DIR}/daemon/backend/mlx5/clock.c)
+target_link_libraries(mlx5_clock_test PRIVATE rawnet-daemon-paths PkgConfig::cmocka PkgConfig::ibverbs PkgConfig::mlx5)
+add_test(NAME mlx5_clock_test COMMAND cx-run --leaks --device wire=loop -- $<TARGET_FILE:mlx5_clock_test>)
+rawnet_test_properties(mlx5_clock_test "" "")
