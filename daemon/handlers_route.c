@@ -8,6 +8,7 @@
 #include <errno.h>
 
 #include "client.h"
+#include "clock.h"
 #include "daemon.h"
 #include "route.h"
 
@@ -38,7 +39,7 @@ int rn_handle_ROUTE(struct rn_request *r)
 		return rn_fail(r->err, -EINVAL, "family %u: neither 4 nor 6", req->family);
 	if (req->reserved[0] || req->reserved[1] || req->reserved[2])
 		return rn_fail(r->err, -EINVAL, "reserved: not zero");
-	now = rn_daemon_now();
+	now = rn_mono_ns();
 	terms.names = rn_policy_may_watch(d->config, &c->peer);
 	terms.resolve = rn_bucket_offers(&usage->resolve, USER_RATE, USER_BURST, now) &&
 			rn_bucket_offers(&d->resolve, DAEMON_RATE, DAEMON_BURST, now);

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "clock.h"
 #include "daemon.h"
 #include "match.h"
 
@@ -196,7 +197,7 @@ struct rn_usage *rn_usage_of(struct cds_list_head *usages, uid_t uid)
 	}
 	cds_list_for_each_entry_safe (u, next, usages, list)
 		if (u->gone)
-			free_unless_owing(u, rn_daemon_now());
+			free_unless_owing(u, rn_mono_ns());
 	u = calloc(1, sizeof(*u));
 	if (!u)
 		return NULL;
@@ -224,5 +225,5 @@ void rn_usage_sub(struct rn_usage *u, const struct rawnet_quota *less)
 	u->used.attachments -= less->attachments;
 	u->used.connections -= less->connections;
 	if (!memcmp(&u->used, &none, sizeof(none)))
-		free_unless_owing(u, rn_daemon_now());
+		free_unless_owing(u, rn_mono_ns());
 }

@@ -19,6 +19,7 @@
 #include "attachment.h"
 #include "backend/backend.h"
 #include "client.h"
+#include "clock.h"
 #include "daemon.h"
 #include "log.h"
 
@@ -40,7 +41,7 @@ static int mend_queue(struct rn_client *c, struct rn_queue *q, struct rn_err *er
 {
 	struct rn_usage *u = rn_usage_of(&c->daemon->usages, c->peer.uid);
 	struct rn_port *port = q->at->port;
-	bool may = u && rn_bucket_offers(&u->mend, MEND_RATE, MEND_BURST, rn_daemon_now());
+	bool may = u && rn_bucket_offers(&u->mend, MEND_RATE, MEND_BURST, rn_mono_ns());
 	int rc = port->backend->queue_mend ? port->backend->queue_mend(port, q, may, err) : -EIO;
 
 	if (may && rc)

@@ -15,22 +15,14 @@
  */
 #include <errno.h>
 #include <string.h>
-#include <time.h>
 #include <urcu-qsbr.h>
 
+#include "../../clock.h"
 #include "../../attachment.h"
 #include "../../poller.h"
 #include "rdma.h"
 
 #define RN_ECHO_NS 500000000u
-
-static uint64_t now_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
-}
 
 int rn_rdma_start_qp(struct ibv_qp *qp)
 {
@@ -114,7 +106,7 @@ int rn_rdma_mend(struct rn_port *port, struct rn_queue *q, const struct rn_rdma_
 		 bool may, struct rn_err *err)
 {
 	struct rn_rdma_queue *r = rn_rdma_queue_of(q);
-	uint64_t now = now_ns();
+	uint64_t now = rn_mono_ns();
 	uint32_t hurt = examine(r, sides, now);
 	int rc;
 
