@@ -132,11 +132,14 @@ int rn_steer_create(const struct rn_steer_ops *ops, void *ctx, const uint8_t mac
 	s->ctx = ctx;
 	s->ids = ids;
 	memcpy(s->mac, mac, sizeof(s->mac));
+	rn_macs_own(s, mac);
 	CDS_INIT_LIST_HEAD(&s->rules);
 	s->order = calloc(1, sizeof(*s->order));
 	s->by_id = cds_lfht_new(64, 64, 0, CDS_LFHT_AUTO_RESIZE, NULL);
 	s->leases = cds_lfht_new(64, 64, 0, CDS_LFHT_AUTO_RESIZE, NULL);
-	if (!s->order || !s->by_id || !s->leases) {
+	/* Bounded, whatever MACs a client chooses. */
+	s->named = cds_lfht_new(64, 64, HANDLES, CDS_LFHT_AUTO_RESIZE, NULL);
+	if (!s->order || !s->by_id || !s->leases || !s->named) {
 		rn_steer_destroy(s);
 		return -ENOMEM;
 	}
@@ -156,6 +159,8 @@ void rn_steer_destroy(struct rn_steer *s)
 		cds_lfht_destroy(s->by_id, NULL);
 	if (s->leases)
 		cds_lfht_destroy(s->leases, NULL);
+	if (s->named)
+		cds_lfht_destroy(s->named, NULL);
 	for (unsigned i = 0; i < HANDLES / BLOCK; i++) {
 		free(s->block[i]);
 		free(s->generation[i]);
@@ -330,6 +335,7 @@ static int add_leases(struct rn_steer *s, struct rule *r)
 		r->lease[i]->family = k[i].family;
 		r->lease[i]->rule = &r->pub;
 		cds_lfht_add(s->leases, lease_hash(&k[i]), &r->lease[i]->node);
+		__atomic_store_n(&s->macs.leases, s->macs.leases + 1, __ATOMIC_RELAXED);
 	}
 	return 0;
 }
@@ -345,6 +351,7 @@ static void del_leases(struct rn_steer *s, struct rule *r)
 		if (!r->lease[i])
 			continue;
 		cds_lfht_del(s->leases, &r->lease[i]->node);
+		__atomic_store_n(&s->macs.leases, s->macs.leases - 1, __ATOMIC_RELAXED);
 		call_rcu(&r->lease[i]->rcu, free_lease);
 		r->lease[i] = NULL;
 	}
@@ -468,7 +475,7 @@ static int install(struct rn_steer *s, struct rule *r, struct rn_attachment *at,
 		return rc;
 	*index = at ? rn_index_take(at) : 0;
 	rule->members = rn_members_make(at, *index);
-	if (!rule->members || add_leases(s, r)) {
+	if (!rule->members || add_leases(s, r) || rn_macs_add(s, rule)) {
 		rc = rn_fail(err, -ENOMEM, "rule: out of memory");
 		goto undo;
 	}
@@ -482,6 +489,7 @@ static int install(struct rn_steer *s, struct rule *r, struct rn_attachment *at,
 		return 0;
 	cds_lfht_del(rule->shape->rules, &rule->node);
 	set_handle(s, rule->handle, NULL);
+	rn_macs_del(s, rule);
 	synchronize_rcu();
 undo:
 	del_leases(s, r);
@@ -597,6 +605,7 @@ void rn_steer_del(struct rn_steer *s, struct rn_rule *rule)
 	set_handle(s, rule->handle, NULL);
 	cds_lfht_del(s->by_id, &r->by_id);
 	rn_overlap_del(s, rule);
+	rn_macs_del(s, rule);
 	del_leases(s, r);
 	cds_list_del(&rule->list);
 	give_handle(s, rule->handle);
@@ -721,6 +730,7 @@ unsigned rn_steer_set_mac(struct rn_steer *s, const uint8_t mac[6])
 	unsigned failed = 0;
 
 	memcpy(s->mac, mac, sizeof(s->mac));
+	rn_macs_own(s, mac);
 	cds_list_for_each_entry (rule, &s->rules, list) {
 		if (rule->match.fields & RAWNET_M_DMAC)
 			continue;

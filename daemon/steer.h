@@ -21,6 +21,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 #include <urcu-qsbr.h>
 #include <urcu/rculfhash.h>
 #include <urcu/list.h>
@@ -155,7 +156,7 @@ struct rn_rule *rn_steer_same(const struct rn_steer *steer, const struct rawnet_
 unsigned rn_steer_count(const struct rn_steer *steer, unsigned *shapes);
 unsigned rn_steer_shape_place(const struct rn_steer *steer, const struct rn_shape *shape);
 /* Whose lease is this address (ipvlan dst, macvlan addr) and under which MAC and VLAN? NULL:
- * nobody's. family 4 or 6. For the ARP and ND responder; control thread. */
+ * nobody's. family 4 or 6. For the ARP and ND responder; pollers too. */
 struct rn_rule *rn_steer_lease(const struct rn_steer *steer, int family, const uint8_t *addr,
 			       uint16_t vlan, uint8_t mac[6]);
 
@@ -188,6 +189,43 @@ struct rn_rule *rn_steer_mirror(const struct rn_steer *steer, const struct rn_ke
  * conditions besides the mirror, and a client may send what any one of its rules allows. */
 struct rn_rule *rn_steer_mirror_after(const struct rn_steer *steer, const struct rn_key *key,
 				      const struct rn_attachment *at, const struct rn_rule *after);
+/*
+ * Which destination MACs rules name: what a poller looks at of each packet before anything else
+ * (switch.h), a comparison and, where rules name others than the port's own, a bit of a filter that
+ * stays in the cache. A set bit may be another's: rn_steer_names() says exactly. MACs are words,
+ * first byte lowest.
+ */
+#define RN_MACS_LOG 12u
+struct rn_macs {
+	uint64_t own; /* the port's */
+	uint64_t mask[RN_SHAPES]; /* of the others, [0, n_masks) */
+	uint32_t n_masks;
+	uint32_t leases; /* addresses that the daemon answers for */
+	uint64_t bit[(1u << RN_MACS_LOG) / 64];
+};
+
+static inline uint64_t rn_mac_word(const uint8_t mac[6])
+{
+	uint64_t w = 0;
+
+	memcpy(&w, mac, 6);
+	return w;
+}
+
+static inline uint32_t rn_macs_at(uint64_t mac)
+{
+	return (uint32_t)(mac * 0x9e3779b97f4a7c15u >> (64 - RN_MACS_LOG));
+}
+
+static inline bool rn_macs_bit(const struct rn_macs *m, uint64_t mac)
+{
+	uint32_t at = rn_macs_at(mac);
+
+	return __atomic_load_n(&m->bit[at / 64], __ATOMIC_RELAXED) >> at % 64 & 1;
+}
+
+const struct rn_macs *rn_steer_macs(const struct rn_steer *steer);
+bool rn_steer_names(const struct rn_steer *steer, uint64_t mac);
 /* Which member gets a packet with this hash; NULL: the rule waits. */
 const struct rn_member *rn_rule_member(const struct rn_rule *rule, uint32_t hash);
 

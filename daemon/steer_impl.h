@@ -26,7 +26,7 @@ struct rule {
 	struct lease *lease[2]; /* addresses that the daemon answers for */
 };
 
-/* An address leased by a rule; control thread only. */
+/* An address leased by a rule; RCU. */
 struct lease {
 	struct cds_lfht_node node;
 	struct rcu_head rcu;
@@ -56,6 +56,11 @@ struct rn_steer {
 	uint32_t n_rules, n_waiting;
 	uint32_t changes; /* read by pollers */
 	struct pair_index *pair[RN_SHAPES][RN_SHAPES]; /* [new rule's slot][other's slot] */
+	/* steer_macs.c */
+	struct rn_macs macs; /* read by pollers */
+	struct cds_lfht *named; /* RCU */
+	uint32_t mask_users[RN_SHAPES];
+	uint32_t bit_users[1u << RN_MACS_LOG];
 };
 
 static inline struct rule *rule_of(struct rn_rule *rule)
@@ -108,6 +113,11 @@ uint32_t rn_index_take(struct rn_attachment *at);
 /* A restored rule has this one: it is not given out. */
 void rn_index_keep(struct rn_attachment *at, uint32_t index);
 void rn_index_give(struct rn_attachment *at, uint32_t index);
+
+/* steer_macs.c. The rule has its key and shape. -ENOMEM. */
+int rn_macs_add(struct rn_steer *s, const struct rn_rule *rule);
+void rn_macs_del(struct rn_steer *s, const struct rn_rule *rule);
+void rn_macs_own(struct rn_steer *s, const uint8_t mac[6]);
 
 /* steer_overlap.c */
 /* A rule of another uid that a new rule with this key in this shape would take packets from. */
