@@ -487,6 +487,12 @@ int rn_attachment_set_copies(struct rn_attachment *at, uint32_t copies, struct r
 
 /* ---- life ---- */
 
+static void count_attachment(struct rn_port *port, int more)
+{
+	__atomic_store_n(&port->n_attachments, port->n_attachments + (uint32_t)more,
+			 __ATOMIC_RELAXED);
+}
+
 static struct rn_attachment *allocate(struct rn_port *port, const struct rawnet_req_attach *req,
 				      const struct rn_grant *grant)
 {
@@ -565,7 +571,7 @@ int rn_attachment_create(struct rn_port *port, const struct rawnet_req_attach *r
 	if (rc)
 		goto free_it;
 	cds_list_add_tail(&at->list, &port->attachments);
-	port->n_attachments++;
+	count_attachment(port, 1);
 	if (req->copies)
 		rc = rn_attachment_set_copies(at, req->copies, err);
 	if (rc) {
@@ -630,6 +636,15 @@ static int resume_queues(struct rn_attachment *at, const struct rn_adopted *from
 	return join_pollers(at, err);
 }
 
+/* The device had buffers that the slots do not name. */
+static bool lost_track(const struct rn_state *state)
+{
+	for (uint32_t i = 0; i < state->n_queues; i++)
+		if ((int32_t)(state->queue[i].rx_true - state->queue[i].rx_daemon) > 0)
+			return true;
+	return false;
+}
+
 /* The attachment, or NULL: the descriptors of its memory are still the caller's. */
 static struct rn_attachment *begin_adopting(struct rn_port *port, const struct rn_adopted *from,
 					    const struct rawnet_req_attach *req,
@@ -639,9 +654,9 @@ static struct rn_attachment *begin_adopting(struct rn_port *port, const struct r
 
 	if (from->state->n_queues < port->n_pollers)
 		rn_fail(err, -EINVAL, "%s has more pollers than it has queues", port->config.dev);
-	/* A copy takes a buffer out of turn, so the slots do not name what the device had. */
-	else if (port->backend->queue_create && req->copies)
-		rn_fail(err, -EOPNOTSUPP, "%s: its device lost track of buffers for copies",
+	else if (port->backend->queue_create && lost_track(from->state))
+		rn_fail(err, -EOPNOTSUPP,
+			"%s: packets from other programs took buffers out of turn",
 			port->config.dev);
 	else if (!(at = allocate(port, req, grant)))
 		rn_fail(err, -ENOMEM, "out of memory");
@@ -685,7 +700,7 @@ int rn_attachment_adopt(struct rn_port *port, const struct rn_adopted *from,
 		return rc;
 	}
 	cds_list_add_tail(&at->list, &port->attachments);
-	port->n_attachments++;
+	count_attachment(port, 1);
 	if (req.copies && rn_attachment_set_copies(at, req.copies, err))
 		at->copies = 0;
 	*out = at;
@@ -752,7 +767,7 @@ void rn_attachment_retire(struct rn_attachment *at, void (*gone)(void *arg, stru
 	for (uint32_t k = 0; k < at->port->n_pollers; k++)
 		rn_poller_remove_attachment(at->port->poller[k], at);
 	cds_list_del(&at->list);
-	at->port->n_attachments--;
+	count_attachment(at->port, -1);
 }
 
 uint32_t rn_attachment_free(struct rn_attachment *at)

@@ -293,6 +293,7 @@ static const struct rn_setting port_table[] = {
 	 .offset = AT(rn_port_config, xdp_mode),
 	 .words = xdp_modes},
 	{.name = "police", .kind = RN_BOOL, .offset = AT(rn_port_config, police)},
+	{.name = "local_switching", .kind = RN_BOOL, .offset = AT(rn_port_config, local_switching)},
 	{.name = "copy_rate",
 	 .kind = RN_U32,
 	 .offset = AT(rn_port_config, copy_rate),
@@ -320,6 +321,7 @@ static void port_init(void *element)
 
 	strcpy(p->backend, "auto");
 	p->police = true;
+	p->local_switching = true;
 	p->n_pollers = 1;
 }
 

@@ -108,7 +108,7 @@ int rn_copies_open(struct rn_port *port, struct rn_copies **copies, struct rn_er
 	if (!c)
 		return rn_fail(err, -ENOMEM, "copies: out of memory");
 	c->port = port;
-	c->rate = port->config.copy_rate ? port->config.copy_rate : RATE_DEFAULT;
+	c->rate = rn_copies_rate(port);
 	c->fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	rc = c->fd < 0 ? -errno : set_filter(c->fd);
 	if (!rc)
@@ -236,18 +236,29 @@ static void describe(struct rn_frame *f, struct tpacket2_hdr *h)
 		f->tci = h->tp_vlan_tci;
 }
 
-static void give(struct rn_port *port, const struct rn_hwq *hwq, const struct rn_frame *f)
+uint32_t rn_copies_rate(const struct rn_port *port)
+{
+	return port->config.copy_rate ? port->config.copy_rate : RATE_DEFAULT;
+}
+
+uint32_t rn_copies_kind(const uint8_t *frame)
 {
 	static const uint8_t broadcast[6] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
-	const struct rn_subscribers *subs = rcu_dereference(port->subscribers);
-	uint32_t kind = memcmp(f->piece[0].data, broadcast, sizeof(broadcast))
-				? RAWNET_COPY_MULTICAST
-				: RAWNET_COPY_BROADCAST;
+
+	return memcmp(frame, broadcast, sizeof(broadcast)) ? RAWNET_COPY_MULTICAST
+							   : RAWNET_COPY_BROADCAST;
+}
+
+void rn_copies_give(const struct rn_hwq *hwq, const struct rn_frame *f,
+		    const struct rn_attachment *except)
+{
+	const struct rn_subscribers *subs = rcu_dereference(hwq->port->subscribers);
+	uint32_t kind = rn_copies_kind(f->piece[0].data);
 
 	for (uint32_t i = 0; subs && i < subs->n; i++) {
 		struct rn_attachment *at = subs->at[i];
 
-		if (__atomic_load_n(&at->copies, __ATOMIC_RELAXED) & kind)
+		if (at != except && (__atomic_load_n(&at->copies, __ATOMIC_RELAXED) & kind))
 			rn_deliver_to(&at->queue[at->first[hwq->poller_index]], f, RN_NO_INDEX);
 	}
 }
@@ -263,7 +274,7 @@ static void take(struct rn_copies *c, struct rn_hwq *hwq, uint64_t now)
 		return;
 	}
 	describe(&f, h);
-	give(c->port, hwq, &f);
+	rn_copies_give(hwq, &f, NULL);
 }
 
 unsigned rn_copies_run(struct rn_copies *c, struct rn_hwq *hwq, unsigned budget)

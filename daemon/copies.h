@@ -16,7 +16,9 @@
 #include "err.h"
 #include "port.h"
 
+struct rn_attachment;
 struct rn_copies;
+struct rn_frame;
 struct rn_hwq;
 
 int rn_copies_open(struct rn_port *port, struct rn_copies **copies, struct rn_err *err);
@@ -30,6 +32,14 @@ int rn_copies_fd(const struct rn_copies *copies);
 /* Poller: takes up to budget frames and gives each to every subscriber that asked for its kind
  * (port->subscribers); how many. hwq: the poller's hardware queue, for counters. */
 unsigned rn_copies_run(struct rn_copies *copies, struct rn_hwq *hwq, unsigned budget);
+/* Frames a second. */
+uint32_t rn_copies_rate(const struct rn_port *port);
+/* RAWNET_COPY_* of a frame to a group. */
+uint32_t rn_copies_kind(const uint8_t *frame);
+/* Poller: to every subscriber of the frame's kind but `except`; piece[0] holds its first six bytes.
+ */
+void rn_copies_give(const struct rn_hwq *hwq, const struct rn_frame *f,
+		    const struct rn_attachment *except);
 /* Poller, before it sleeps: is a frame ready? If none is, what the kernel dropped gets counted. */
 bool rn_copies_ready(struct rn_copies *copies);
 

@@ -10,6 +10,7 @@
 #include "backend/backend.h"
 #include "poller.h"
 #include "ring.h"
+#include "state.h"
 #include "tap.h"
 
 /* Index of the posted slot whose buffer is taken next. What a device that owns the queue has, in
@@ -69,7 +70,7 @@ static void write_slot(struct rn_queue *q, const uint64_t w[2])
 	__atomic_store_n(slot, w[0], __ATOMIC_RELAXED);
 	__atomic_store_n(slot + 1, w[1], __ATOMIC_RELAXED);
 	if (q->hw)
-		q->rx.next++;
+		q->state->rx_true = ++q->rx.next;
 	q->rx.daemon++;
 }
 
@@ -219,35 +220,55 @@ static uint32_t flow_hash(const struct rn_frame *f, const struct rn_key *key)
 	return rn_key_hash(key);
 }
 
-static void deliver_keyed(struct rn_hwq *hwq, const struct rn_rule *rule, const struct rn_frame *f,
-			  const struct rn_key *key)
+/* Whose a frame of the rule is. */
+struct choice {
+	const struct rn_rule *rule;
+	const struct rn_member *member; /* NULL: the rule waits for its target */
+	uint32_t hash; /* 0: not needed yet */
+};
+
+static inline struct choice choose(const struct rn_rule *rule, const struct rn_frame *f,
+				   const struct rn_key *key)
 {
 	const struct rn_members *members = rcu_dereference(rule->members);
-	const struct rn_member *m = members->m;
-	const struct rn_attachment *at;
-	uint32_t hash = 0, first, n;
+	struct choice c = {rule, members->n ? members->m : NULL, 0};
 
-	rn_count_port(hwq, RAWNET_P_RX_PACKETS, 1);
-	rn_count_port(hwq, RAWNET_P_RX_BYTES, f->len);
-	if (!members->n) {
+	if (members->n > 1) {
+		c.hash = flow_hash(f, key);
+		c.member = &members->m[members->table[c.hash % RN_RSS_TABLE]];
+	}
+	return c;
+}
+
+static inline void give(struct rn_hwq *hwq, struct choice c, const struct rn_frame *f,
+			const struct rn_key *key)
+{
+	const struct rn_attachment *at;
+	uint32_t first, n;
+
+	if (!c.member) {
 		rn_count_port(hwq, RAWNET_P_RX_DROP_STALE, 1);
 		return;
 	}
-	if (members->n > 1) {
-		hash = flow_hash(f, key);
-		m = &members->m[members->table[hash % RN_RSS_TABLE]];
-	}
-	at = m->at;
+	at = c.member->at;
 	if (__builtin_expect(rcu_dereference(hwq->port->taps) != NULL, 0))
-		rn_tap_rx(hwq, rule, at, f);
+		rn_tap_rx(hwq, c.rule, at, f);
 	first = at->first[hwq->poller_index];
 	n = at->first[hwq->poller_index + 1] - first;
 	if (n > 1) {
-		if (!hash)
-			hash = flow_hash(f, key);
-		first += (hash / RN_RSS_TABLE) % n; /* other bits than the group's */
+		if (!c.hash)
+			c.hash = flow_hash(f, key);
+		first += (c.hash / RN_RSS_TABLE) % n; /* other bits than the group's */
 	}
-	rn_deliver_to(&at->queue[first], f, m->index);
+	rn_deliver_to(&at->queue[first], f, c.member->index);
+}
+
+static void deliver_keyed(struct rn_hwq *hwq, const struct rn_rule *rule, const struct rn_frame *f,
+			  const struct rn_key *key)
+{
+	rn_count_port(hwq, RAWNET_P_RX_PACKETS, 1);
+	rn_count_port(hwq, RAWNET_P_RX_BYTES, f->len);
+	give(hwq, choose(rule, f, key), f, key);
 }
 
 void rn_deliver(struct rn_hwq *hwq, const struct rn_rule *rule, const struct rn_frame *frame)
@@ -268,6 +289,28 @@ bool rn_deliver_classified(struct rn_hwq *hwq, const struct rn_frame *f)
 		return false;
 	}
 	deliver_keyed(hwq, rule, f, &key);
+	return true;
+}
+
+bool rn_deliver_local(struct rn_hwq *hwq, const struct rn_attachment *from, struct rn_frame *f)
+{
+	struct rn_headers headers;
+	const struct rn_rule *rule;
+	struct rn_key key;
+	struct choice c;
+
+	rn_key_parse(f->piece[0].data, f->piece[0].len, f->tci, &key, &headers);
+	rule = rn_steer_classify(hwq->port->steer, &key, headers.flags);
+	if (!rule)
+		return false;
+	if ((hwq->port->rx_offloads & RAWNET_RX_HASH) && headers.l3) {
+		f->hash = rn_key_hash(&key);
+		f->flags |= RAWNET_RX_HASH;
+	}
+	c = choose(rule, f, &key);
+	if (c.member && c.member->at == from)
+		return false;
+	give(hwq, c, f, &key);
 	return true;
 }
 

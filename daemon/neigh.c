@@ -147,17 +147,7 @@ static int open_socket(struct rn_neigh *n)
 
 static bool host_owns(const struct rn_port *port, int family, const uint8_t *addr)
 {
-	const struct rn_addresses *a = port->addresses;
-
-	for (uint32_t i = 0; a && family == 4 && i < a->n4; i++) {
-		if (!memcmp(a->v4[i], addr, 4))
-			return true;
-	}
-	for (uint32_t i = 0; a && family == 6 && i < a->n6; i++) {
-		if (!memcmp(a->v6[i], addr, 16))
-			return true;
-	}
-	return false;
+	return rn_addresses_have(port->addresses, family, addr);
 }
 
 /* The interface may be down, its queue full: the asker asks again. */
@@ -299,7 +289,7 @@ static void answer(struct rn_neigh *n, const uint8_t *frame, uint32_t len, uint1
 	    !memcmp(frame + 6, n->port->mac, 6))
 		return;
 	if (pay(n) && transmit(n, out, rn_question_answer(&q, mac, vlan, out)))
-		__atomic_store_n(replies, *replies + 1, __ATOMIC_RELAXED);
+		__atomic_fetch_add(replies, 1, __ATOMIC_RELAXED); /* pollers count there too */
 }
 
 /* The id of the tag that came with the frame; -1: tagged with something other than 802.1Q. */

@@ -156,17 +156,8 @@ static bool leased6(const struct rn_rule *rule, const uint8_t *addr)
 
 static bool port_owns(const struct rn_port *port, const struct sent *s)
 {
-	const struct rn_addresses *a = rcu_dereference(port->addresses);
-
-	for (uint32_t i = 0; s->type == TYPE_IP4 && i < a->n4; i++) {
-		if (!memcmp(a->v4[i], s->key.src, 4))
-			return true;
-	}
-	for (uint32_t i = 0; s->type == TYPE_IP6 && i < a->n6; i++) {
-		if (!memcmp(a->v6[i], s->key.src, 16))
-			return true;
-	}
-	return false;
+	return rn_addresses_have(rcu_dereference(port->addresses), s->type == TYPE_IP4 ? 4 : 6,
+				 s->key.src);
 }
 
 static bool arp_allowed(const struct rn_rule *rule, const struct sent *s)

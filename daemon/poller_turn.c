@@ -310,6 +310,8 @@ void rn_poller_publish(struct rn_poller *p)
 		q->state->rx_client = q->rx.client;
 		q->state->tx_client = q->tx.client;
 		q->state->tx_segment = q->tx_segment;
+		if ((int32_t)(q->rx.daemon - q->state->rx_true) > 0)
+			q->state->rx_true = q->rx.daemon;
 		__atomic_store_n(&q->state->rx_daemon, q->rx.daemon, __ATOMIC_RELAXED);
 		__atomic_store_n(&q->state->tx_daemon, q->tx.daemon, __ATOMIC_RELAXED);
 		if (q->rx.daemon != q->rx.published)

@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 #include <urcu/list.h>
 
 #include "rawnet/abi.h"
@@ -42,6 +43,7 @@ struct rn_port_config {
 	enum rn_xdp_mode xdp_mode;
 	bool allow_mutable_memory; /* serve clients although the kernel refuses FS_IMMUTABLE_FL */
 	bool police; /* transmit is policed; on unless switched off */
+	bool local_switching; /* its clients reach each other; on unless switched off (switch.h) */
 	uint32_t copy_rate; /* copies of broadcast and multicast a second; 0: 10,000 */
 	/* loop */
 	char peer[RAWNET_DEV]; /* the port that this one is wired to; empty: none */
@@ -59,6 +61,17 @@ struct rn_addresses {
 	uint8_t (*v4)[4];
 	uint8_t (*v6)[16];
 };
+
+static inline bool rn_addresses_have(const struct rn_addresses *a, int family, const uint8_t *addr)
+{
+	const uint32_t n = family == 4 ? a->n4 : a->n6, size = family == 4 ? 4 : 16;
+	const void *v = family == 4 ? (const void *)a->v4 : (const void *)a->v6;
+
+	for (uint32_t i = 0; i < n; i++)
+		if (!memcmp((const uint8_t *)v + (size_t)i * size, addr, size))
+			return true;
+	return false;
+}
 
 /* Who gets copies of broadcast and multicast, published with RCU. */
 struct rn_subscribers {
@@ -98,7 +111,7 @@ struct rn_port {
 	struct rn_subscribers *subscribers; /* RCU; NULL: nobody */
 	struct rn_copies *copies; /* RCU; the packet socket, polled by poller[0]; or NULL */
 	struct cds_list_head attachments;
-	uint32_t n_attachments;
+	uint32_t n_attachments; /* read by pollers, relaxed */
 };
 
 /* Which backend would serve it: 0, or why none does. Changes nothing. With "auto" and 0 the text

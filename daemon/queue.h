@@ -79,6 +79,7 @@ struct rn_queue {
 	struct rn_police_hint hint;
 	uint64_t rest_end; /* ns */
 	struct rn_bucket packets, bytes;
+	struct rn_bucket copies; /* of what it sends to groups, for others of the port (switch.c) */
 
 	/* waking the client: wakes.h, and the waker's slot (waker.h) */
 	bool held; /* stands among those whose wake-up is put off */

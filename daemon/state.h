@@ -20,7 +20,7 @@
 #include "rawnet/proto.h"
 
 #define RN_STATE_MAGIC	 0x524e5354u /* "RNST" */
-#define RN_STATE_VERSION 1u
+#define RN_STATE_VERSION 2u
 
 /* Written by the queue's poller. */
 struct rn_queue_state {
@@ -29,6 +29,9 @@ struct rn_queue_state {
 	uint32_t tx_daemon;
 	uint32_t tx_client;
 	uint32_t tx_segment;
+	/* Owned queues: slots from here on name the buffers that the device has. Of those before, a
+	 * packet that the device did not write took one out of turn (deliver.c). */
+	uint32_t rx_true;
 };
 
 struct rn_state {

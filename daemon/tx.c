@@ -19,6 +19,7 @@
 #include "police_hint.h"
 #include "poller.h"
 #include "ring.h"
+#include "switch.h"
 #include "tap.h"
 #include "tx_chain.h"
 
@@ -58,16 +59,37 @@ static int check_copy(struct rn_queue *q, const struct rn_chain *c, const uint8_
 	return why;
 }
 
-static void submit(struct rn_queue *q, const struct rn_tx_way *way, void *ctx, uint8_t *room,
-		   uint32_t len, int tci)
+/* Checksums that the daemon made, as a receiver sees them. */
+static uint16_t made(const struct rawnet_slot *first, const uint8_t *frame)
 {
+	const uint16_t flags = first->flags;
+	uint16_t ok = 0;
+
+	if (flags & (RAWNET_TX_L4_CSUM | RAWNET_TX_TSO))
+		ok |= RAWNET_RX_L4_OK;
+	if ((flags & RAWNET_TX_IP_CSUM) ||
+	    ((flags & RAWNET_TX_TSO) && frame[first->u.tx.l2_len] >> 4 == 4))
+		ok |= RAWNET_RX_L3_OK;
+	return ok;
+}
+
+static void submit(struct rn_queue *q, const struct rn_tx_way *way, void *ctx, uint8_t *room,
+		   uint32_t len, const struct rawnet_slot *first)
+{
+	const struct rn_macs *macs = rn_switch_on(q->hwq->port);
+	const int tci = rn_chain_tci(first);
+	const uint16_t ok = macs ? made(first, room) : 0;
+
 	if (tci >= 0) {
 		len = rn_offload_vlan(room, len, (uint16_t)tci);
 		rn_count(q, RAWNET_Q_TX_SW_VLAN, 1);
 	}
 	if (__builtin_expect(rcu_dereference(q->hwq->port->taps) != NULL, 0))
 		rn_tap_tx(q, room, len);
-	way->submit(ctx, len);
+	if (macs && rn_switch_may(q, macs, room) && rn_switch_frame(q, room, len, ok))
+		way->skip(ctx);
+	else
+		way->submit(ctx, len);
 	rn_count(q, RAWNET_Q_TX_PACKETS, 1);
 	rn_count(q, RAWNET_Q_TX_BYTES, len);
 }
@@ -106,7 +128,7 @@ static enum rn_tx_verdict send_frame(struct rn_queue *q, const struct rn_chain *
 		return drop(q, RAWNET_Q_TX_DROP_RATE);
 	if (first->flags & (RAWNET_TX_IP_CSUM | RAWNET_TX_L4_CSUM))
 		rn_count(q, RAWNET_Q_TX_SW_CSUM, rn_offload_csum(room, c->len, first));
-	submit(q, way, ctx, room, c->len, rn_chain_tci(first));
+	submit(q, way, ctx, room, c->len, first);
 	return RN_TX_SENT;
 }
 
@@ -163,7 +185,7 @@ static enum rn_tx_verdict send_segments(struct rn_queue *q, const struct rn_chai
 		if (!room)
 			return RN_TX_FULL;
 		len = rn_offload_segment(scratch, c->len, first, q->tx_segment, room);
-		submit(q, way, ctx, room, len, rn_chain_tci(first));
+		submit(q, way, ctx, room, len, first);
 		rn_count(q, RAWNET_Q_TX_SW_TSO, 1);
 		q->tx_paid -= limited;
 		q->tx_paid_bytes -= limited ? len + tag_of(c) : 0;
@@ -211,6 +233,11 @@ static void hwq_submit(void *ctx, uint32_t len)
 	b->hwq->port->backend->tx_submit(b->hwq, len);
 }
 
+static void hwq_skip(void *ctx)
+{
+	((struct budget *)ctx)->left--;
+}
+
 /* ---- a burst of plain packets ---- */
 
 /* One slot, no request, whole lines inside packet memory. */
@@ -229,6 +256,7 @@ static unsigned run_plain(struct rn_queue *q, unsigned most)
 {
 	struct rn_hwq *hwq = q->hwq;
 	const struct rn_backend *be = hwq->port->backend;
+	const struct rn_macs *macs = rn_switch_on(hwq->port);
 	const uint32_t longest = rn_chain_longest(hwq->port);
 	struct rn_ring *r = &q->tx;
 	uint64_t packets = 0, bytes = 0;
@@ -259,7 +287,8 @@ static unsigned run_plain(struct rn_queue *q, unsigned most)
 				continue;
 			}
 		}
-		be->tx_submit(hwq, s.len);
+		if (!macs || !rn_switch_may(q, macs, room) || !rn_switch_frame(q, room, s.len, 0))
+			be->tx_submit(hwq, s.len);
 		packets++;
 		bytes += s.len;
 	}
@@ -272,7 +301,7 @@ static unsigned run_plain(struct rn_queue *q, unsigned most)
 
 unsigned rn_tx_run(struct rn_queue *q, unsigned budget)
 {
-	static const struct rn_tx_way way = {hwq_reserve, hwq_submit};
+	static const struct rn_tx_way way = {hwq_reserve, hwq_submit, hwq_skip};
 	struct budget b = {.hwq = q->hwq, .left = budget};
 	struct rn_ring *r = &q->tx;
 	struct rn_chain c;

@@ -27,6 +27,8 @@ struct rn_tx_way {
 	 * returned until submit. */
 	uint8_t *(*reserve)(void *ctx);
 	void (*submit)(void *ctx, uint32_t len);
+	/* The frame went to another client of the port (switch.h), the room is still free. */
+	void (*skip)(void *ctx);
 };
 #define RN_VLAN_TAG 4u /* bytes that a tag adds to a frame */
 

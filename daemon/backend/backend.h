@@ -172,6 +172,9 @@ static inline void rn_frame_init(struct rn_frame *f, const uint8_t *data, uint32
 void rn_deliver(struct rn_hwq *hwq, const struct rn_rule *rule, const struct rn_frame *frame);
 /* Poller: parses and classifies first; false: no rule takes it, the caller disposes. */
 bool rn_deliver_classified(struct rn_hwq *hwq, const struct rn_frame *frame);
+/* Poller: a frame that a client of this port sends to another (switch.h): false: it is nobody's, or
+ * that of `from` itself. Sets the frame's hash where the port's packets have one. */
+bool rn_deliver_local(struct rn_hwq *hwq, const struct rn_attachment *from, struct rn_frame *frame);
 
 /*
  * Poller: the same for frames of one hardware queue that come one after the other, in one piece and

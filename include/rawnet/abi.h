@@ -89,7 +89,7 @@ RAWNET_STATIC_ASSERT(offsetof(struct rawnet_slot, u) == 8, "metadata at 8");
 #define RAWNET_RX_L4_OK	 0x0020u /* TCP or UDP checksum was verified and is right */
 #define RAWNET_RX_L3_BAD 0x0040u /* IPv4 header checksum was verified and is wrong */
 #define RAWNET_RX_L4_BAD 0x0080u /* TCP or UDP checksum was verified and is wrong */
-#define RAWNET_RX_COPY	 0x0100u /* copy of a broadcast or multicast that the kernel got too */
+#define RAWNET_RX_COPY	 0x0100u /* copy of a broadcast or multicast, which others get too */
 #define RAWNET_RX_STAMP	 0x0200u /* the queue's timestamp array holds this slot's arrival time */
 #define RAWNET_RX_CAPTURE                                                       \
 	0x0400u /* captured: a struct rawnet_capture ends where the data begins \

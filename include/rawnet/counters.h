@@ -53,8 +53,8 @@ extern "C" {
 #define RAWNET_PORT_COUNTERS(X)                                                                    \
 	X(RX_PACKETS, rx_packets, packets, "taken from the wire for clients")                      \
 	X(RX_BYTES, rx_bytes, bytes, "taken from the wire for clients")                            \
-	X(TX_PACKETS, tx_packets, packets, "sent for clients")                                     \
-	X(TX_BYTES, tx_bytes, bytes, "sent for clients")                                           \
+	X(TX_PACKETS, tx_packets, packets, "sent to the wire for clients")                         \
+	X(TX_BYTES, tx_bytes, bytes, "sent to the wire for clients")                               \
 	X(RX_DROP_STALE, rx_drop_stale, packets, "dropped: rule or target went while under way")   \
 	X(RX_DROP_NO_SOCKET, rx_drop_no_socket, packets,                                           \
 	  "dropped: matched, receive queue not served")                                            \
@@ -67,7 +67,10 @@ extern "C" {
 	X(RX_KICKS, rx_kicks, calls, "system calls to make the kernel receive")                    \
 	X(NEIGH_REPLIES, neigh_replies, packets, "ARP and ND answers given for leased addresses")  \
 	X(COPY_PACKETS, copy_packets, packets, "broadcast and multicast seen for copying")         \
-	X(COPY_DROP, copy_drop, packets, "broadcast and multicast not copied: ring full or rate")
+	X(COPY_DROP, copy_drop, packets, "broadcast and multicast not copied: ring full or rate")  \
+	X(LOCAL_PACKETS, local_packets, packets,                                                   \
+	  "sent to another client of the port, not to the wire")                                   \
+	X(LOCAL_BYTES, local_bytes, bytes, "sent to another client of the port, not to the wire")
 
 #define RAWNET_COUNTER_ENUM_Q(NAME, name, unit, help) RAWNET_Q_##NAME,
 #define RAWNET_COUNTER_ENUM_P(NAME, name, unit, help) RAWNET_P_##NAME,

@@ -4,6 +4,7 @@ set(data_libs tsan-rcu rawnet-data rawnet-net rawnet-steer rawnet-loop rawnet-da
   PkgConfig::urcu-qsbr PkgConfig::urcu-cds PkgConfig::pcap PkgConfig::mnl Threads::Threads)
 rawnet_unit_test(data_test SOURCES data_test.c rig.c LIBS ${data_libs})
 rawnet_unit_test(police_flip_test SOURCES police_flip_test.c rig.c LIBS ${data_libs})
+rawnet_unit_test(switch_test SOURCES switch_test.c rig.c LIBS ${data_libs})
 rawnet_unit_test(wake_test SOURCES wake_test.c rig.c LIBS ${data_libs})
 rawnet_unit_test(ring_test SOURCES ring_test.c LIBS rawnet-daemon-paths)
 rawnet_unit_test(ring_stress_test SOURCES ring_stress_test.c LIBS rawnet-daemon-paths Threads::Threads)

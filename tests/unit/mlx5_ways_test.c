@@ -298,6 +298,35 @@ static void what_contradicts_itself_goes_by_copy(void **state)
 	assert_int_equal(tx.pi, 0);
 }
 
+/* What may be for another client of the port, its MACs in one slot or two; and what may not. */
+static void for_another_client_by_copy(void **state)
+{
+	struct rn_chain c = packet(0, 17, 300, 0);
+
+	(void)state;
+	port.config.local_switching = true;
+	port.n_attachments = 2;
+	macs.own = rn_mac_word(mem);
+	for (unsigned police = 0; police < 2; police++) {
+		q.police = police;
+		copies = 0;
+		assert_int_equal(give(&c), RN_TX_DROPPED);
+		assert_int_equal(copies, 1);
+	}
+	c.n = 2;
+	c.slot[0].len = 4;
+	c.slot[1] = (struct rawnet_slot) {.off = 4, .len = (uint16_t)(c.len - 4)};
+	assert_int_equal(give(&c), RN_TX_DROPPED);
+	assert_int_equal(copies, 2);
+	port.n_attachments = 1; /* there is no other */
+	assert_int_equal(give(&c), RN_TX_SENT);
+	port.n_attachments = 2;
+	macs.own ^= 1u << 8;
+	packet(0, 17, 300, 0); /* policing spoilt it */
+	assert_int_equal(give(&c), RN_TX_SENT);
+	assert_int_equal(copies, 2);
+}
+
 static void what_policing_refuses_is_counted(void **state)
 {
 	struct rn_chain c = packet(0, 17, 18, 0);
@@ -386,6 +415,7 @@ int main(void)
 		test(a_device_that_wants_headers),
 		test(pieces),
 		test(what_contradicts_itself_goes_by_copy),
+		test(for_another_client_by_copy),
 		test(what_policing_refuses_is_counted),
 		test(what_goes_out_is_paid),
 		test(the_end_of_the_ring),

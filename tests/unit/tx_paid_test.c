@@ -68,6 +68,16 @@ int rn_police(struct rn_queue *queue, const uint8_t *frame, uint32_t len, int tc
 	return 0;
 }
 
+bool rn_switch_frame(struct rn_queue *from, const uint8_t *frame, uint32_t len, uint16_t flags)
+{
+	(void)from;
+	(void)frame;
+	(void)len;
+	(void)flags;
+	fail_msg("there is no other client");
+	return false;
+}
+
 static uint8_t *reserve(void *ctx)
 {
 	(void)ctx;
@@ -81,7 +91,7 @@ static void submit(void *ctx, uint32_t len)
 	bytes += len;
 }
 
-static const struct rn_tx_way way = {reserve, submit};
+static const struct rn_tx_way way = {reserve, submit, NULL};
 
 /* ---- helpers ---- */
 

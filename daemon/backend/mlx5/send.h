@@ -24,6 +24,7 @@ struct rn_mlx5_batch {
 	uint8_t csum; /* RN_ETH_*, the same for all its packets */
 	bool refers; /* to memory that must stay: the client's, or a whole copy */
 	uint8_t *last;
+	uint32_t local; /* frames that may still go to other clients of the port in this call */
 };
 
 static inline uint8_t *rn_send_at(const struct rn_mlx5_tx *tx, uint32_t block)

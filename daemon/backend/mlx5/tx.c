@@ -74,8 +74,10 @@ static __attribute__((noinline, cold)) void begin_anew(struct rn_queue *q, struc
 
 /* ---- runs of plain packets ---- */
 
-/* What all packets of a run are checked by, and what they add up to. */
+/* What all packets of a run are checked by, and what they add up to. What may be for another client
+ * of the port ends it. */
 struct run {
+	const struct rn_macs *macs; /* NULL: nothing may */
 	uint32_t longest;
 	uint64_t packets, bytes;
 };
@@ -98,7 +100,8 @@ static void refer_run(struct rn_queue *q, struct rn_mlx5_batch *b, struct run *r
 		room = n + room < most ? n + room : most;
 		for (; n < room; n++, at += RN_SEG) {
 			w = rn_slot_word(r, r->next + n);
-			if (!rn_is_plain(q, w, run->longest, rn_word_len(w)))
+			if (!rn_is_plain(q, w, run->longest, rn_word_len(w)) ||
+			    (run->macs && rn_switch_may(q, run->macs, q->mem + rn_word_off(w))))
 				break;
 			rn_data_put(at, rn_word_len(w), lkey, mem + rn_word_off(w));
 			run->bytes += rn_word_len(w);
@@ -120,7 +123,7 @@ enum placed {
 /* Policed and short: whole lines are copied into the request, of which the packet's bytes are a
  * part; then the copy is checked. There must be room for whole lines. */
 static inline enum placed place_inline(struct rn_queue *q, struct rn_mlx5_batch *b, uint64_t w,
-				       struct rn_police_hint *hint)
+				       const struct rn_macs *macs, struct rn_police_hint *hint)
 {
 	uint32_t len = rn_word_len(w), lines = (len + RN_TX_LINE - 1) / RN_TX_LINE;
 	uint8_t *at = rn_send_slot(b, lines * (RN_TX_LINE / RN_SEG) + 1, 0), *copy;
@@ -138,6 +141,8 @@ static inline enum placed place_inline(struct rn_queue *q, struct rn_mlx5_batch 
 			return REFUSED;
 		}
 	}
+	if (macs && rn_switch_may(q, macs, copy))
+		return NO_PLACE;
 	rn_data_put_inline(at, len);
 	rn_send_add(b, rn_inline_segs(len), false);
 	return PLACED;
@@ -146,7 +151,7 @@ static inline enum placed place_inline(struct rn_queue *q, struct rn_mlx5_batch 
 /* Policed and longer: the headers are copied into a request of the packet's own and checked there,
  * the rest is a pointer. */
 static inline enum placed place_head(struct rn_queue *q, struct rn_mlx5_batch *b, uint64_t w,
-				     const struct rn_police_hint *hint)
+				     const struct rn_macs *macs, const struct rn_police_hint *hint)
 {
 	const uint32_t segs = rn_header_segs(RN_MLX5_HEAD);
 	uint8_t *wqe;
@@ -156,7 +161,8 @@ static inline enum placed place_head(struct rn_queue *q, struct rn_mlx5_batch *b
 	if (!wqe)
 		return NO_PLACE;
 	memcpy(wqe + RN_INLINE_AT, q->mem + rn_word_off(w), RN_MLX5_HEAD);
-	if (__builtin_expect(!rn_police_agrees(hint, wqe + RN_INLINE_AT, rn_word_len(w), -1), 0))
+	if (__builtin_expect(!rn_police_agrees(hint, wqe + RN_INLINE_AT, rn_word_len(w), -1), 0) ||
+	    (macs && rn_switch_may(q, macs, wqe + RN_INLINE_AT)))
 		return NO_PLACE;
 	rn_eth_put_behind(wqe + RN_SEG, 0, 0, RN_MLX5_HEAD);
 	rn_data_put(wqe + segs * RN_SEG, rn_word_len(w) - RN_MLX5_HEAD, b->tx->lkey_be,
@@ -182,8 +188,8 @@ static void police_run(struct rn_queue *q, struct rn_mlx5_batch *b, struct run *
 			break;
 		if (n + RN_TX_AHEAD < most)
 			rn_chain_ask_for(q, r->next + n + RN_TX_AHEAD);
-		placed = len <= RN_MLX5_INLINE ? place_inline(q, b, w, &hint)
-					       : place_head(q, b, w, &hint);
+		placed = len <= RN_MLX5_INLINE ? place_inline(q, b, w, run->macs, &hint)
+					       : place_head(q, b, w, run->macs, &hint);
 		if (placed == NO_PLACE)
 			break;
 		refused += placed == REFUSED;
@@ -197,7 +203,7 @@ static void police_run(struct rn_queue *q, struct rn_mlx5_batch *b, struct run *
 static uint32_t take_run(struct rn_queue *q, struct rn_mlx5_batch *b, uint32_t most)
 {
 	const struct rn_port *port = q->hwq->port;
-	struct run run = {.longest = rn_chain_longest(port)};
+	struct run run = {.macs = rn_switch_on(port), .longest = rn_chain_longest(port)};
 	uint32_t before = q->tx.next;
 
 	if (!b->tx->empw || q->limited || rcu_dereference(port->taps) ||
@@ -257,16 +263,6 @@ static void finish(struct rn_queue *q, struct rn_mlx5_batch *b)
 	release(q, tx);
 }
 
-static void count_port(struct rn_queue *q, uint64_t packets, uint64_t bytes)
-{
-	uint64_t *port = q->hwq->counters->v;
-
-	__atomic_store_n(&port[RAWNET_P_TX_PACKETS], port[RAWNET_P_TX_PACKETS] + packets,
-			 __ATOMIC_RELAXED);
-	__atomic_store_n(&port[RAWNET_P_TX_BYTES], port[RAWNET_P_TX_BYTES] + bytes,
-			 __ATOMIC_RELAXED);
-}
-
 /* Runs of plain packets, and one of another kind between two runs. */
 static unsigned take_burst(struct rn_queue *q, struct rn_mlx5_batch *b, unsigned budget)
 {
@@ -293,8 +289,8 @@ static unsigned take_burst(struct rn_queue *q, struct rn_mlx5_batch *b, unsigned
 unsigned rn_mlx5_queue_tx(struct rn_queue *q, unsigned budget)
 {
 	struct rn_mlx5_tx *tx = &rn_mlx5_queue_of(q)->tx;
-	uint64_t packets = q->count[RAWNET_Q_TX_PACKETS], bytes = q->count[RAWNET_Q_TX_BYTES];
-	struct rn_mlx5_batch b = {.tx = tx};
+	const struct rn_rdma_sent sent = rn_rdma_sent(q);
+	struct rn_mlx5_batch b = {.tx = tx, .local = budget};
 	uint32_t before = q->tx.daemon;
 	unsigned n = 0;
 	bool anew;
@@ -316,8 +312,7 @@ unsigned rn_mlx5_queue_tx(struct rn_queue *q, unsigned budget)
 	n = take_burst(q, &b, budget);
 	finish(q, &b);
 	if (n)
-		count_port(q, q->count[RAWNET_Q_TX_PACKETS] - packets,
-			   q->count[RAWNET_Q_TX_BYTES] - bytes);
+		rn_rdma_count_sent(q, &sent);
 out:
 	if (q->tx.daemon != before)
 		rn_poller_touch(q->poller, q);

@@ -9,7 +9,7 @@
  *   by head       longer and checked: the headers are copied into the request, the rest is pointers
  *   TSO           the same, with exactly the headers, and the device makes the segments
  *   by copy       everything else, by the daemon's common code: copied whole, checked as a whole,
- *                 done in software
+ *                 done in software; and what may be for another client of the port (switch.h)
  *
  * What is checked is the copy, and the copy is what goes out: nothing of it is read from the client
  * again. What policing and offloads decide by must be among the bytes that were copied
@@ -68,7 +68,7 @@ static uint8_t *frame_reserve(void *ctx)
 	const struct copy *copy = ctx;
 	struct rn_mlx5_tx *tx = copy->b->tx;
 
-	if (tx->frame_posted - tx->frame_done == RN_MLX5_FRAMES)
+	if (tx->frame_posted - tx->frame_done == RN_MLX5_FRAMES || !copy->b->local)
 		return NULL;
 	rn_send_close(copy->b);
 	/* Up to two blocks: minimal headers inline, and a pointer. */
@@ -96,10 +96,15 @@ static void frame_submit(void *ctx, uint32_t len)
 	tx->quiet_packets++;
 }
 
+static void frame_skip(void *ctx)
+{
+	((struct copy *)ctx)->b->local--;
+}
+
 static enum rn_tx_verdict send_by_copy(struct rn_queue *q, struct rn_mlx5_batch *b,
 				       const struct rn_chain *c)
 {
-	static const struct rn_tx_way way = {frame_reserve, frame_submit};
+	static const struct rn_tx_way way = {frame_reserve, frame_submit, frame_skip};
 	struct copy copy = {q, b};
 
 	return rn_tx_copy(q, c, &way, &copy);
@@ -362,7 +367,8 @@ enum rn_tx_verdict rn_mlx5_send(struct rn_queue *q, struct rn_mlx5_batch *b,
 
 	/* Who captures gets whole frames; what is wrong, or half done, is the common code's too. */
 	if (q->tx_segment || !__atomic_load_n(&port->link_up, __ATOMIC_RELAXED) ||
-	    rcu_dereference(port->taps) || rn_chain_check_for(q, c, rn_chain_longest(port)))
+	    rcu_dereference(port->taps) || rn_chain_check_for(q, c, rn_chain_longest(port)) ||
+	    rn_switch_may_chain(q, rn_switch_on(port), c))
 		return send_by_copy(q, b, c);
 	return (c->slot[0].flags & (CSUMS | RAWNET_TX_TSO)) ? send_offloaded(q, b, c)
 							    : send_plain(q, b, c);

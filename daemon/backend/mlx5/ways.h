@@ -4,6 +4,7 @@
 #define RN_MLX5_WAYS_H
 
 #include "../../ring.h"
+#include "../../switch.h"
 #include "../../tx.h"
 #include "../../tx_chain.h"
 #include "send.h"

@@ -90,15 +90,41 @@ struct rn_rdma_queue {
 	uint64_t rx_mended_ns;
 };
 
-/* Posted buffers that the device does not get. What it has cannot be taken back from it, and copies
- * of broadcasts need some: they come to the attachment's first queue, whenever it subscribes. */
+/* Posted buffers that the device does not get. What it has cannot be taken back from it, and two
+ * kinds of packets need some: copies of broadcasts, which come to the attachment's first queue
+ * whenever it subscribes, and what other clients of the port send (switch.h), to any. */
 static inline uint32_t rn_rdma_spare(const struct rn_queue *q)
 {
-	uint32_t eighth = (q->rx.mask + 1) / 8;
+	const bool local = q->hwq->port->config.local_switching;
+	const uint32_t eighth = (q->rx.mask + 1) / 8, most = local ? 256 : 64;
 
-	if (q->index)
+	if (q->index && !local)
 		return 0;
-	return eighth < 64 ? eighth : 64;
+	return eighth < most ? eighth : most;
+}
+
+/* What a queue has sent to the wire. */
+struct rn_rdma_sent {
+	uint64_t packets, bytes;
+};
+
+static inline struct rn_rdma_sent rn_rdma_sent(const struct rn_queue *q)
+{
+	const uint64_t *port = q->hwq->counters->v;
+
+	return (struct rn_rdma_sent) {
+		q->count[RAWNET_Q_TX_PACKETS] - port[RAWNET_P_LOCAL_PACKETS],
+		q->count[RAWNET_Q_TX_BYTES] - port[RAWNET_P_LOCAL_BYTES],
+	};
+}
+
+/* Poller: adds to the port's counters what was sent since. */
+static inline void rn_rdma_count_sent(struct rn_queue *q, const struct rn_rdma_sent *before)
+{
+	const struct rn_rdma_sent now = rn_rdma_sent(q);
+
+	rn_count_port(q->hwq, RAWNET_P_TX_PACKETS, now.packets - before->packets);
+	rn_count_port(q->hwq, RAWNET_P_TX_BYTES, now.bytes - before->bytes);
 }
 
 static inline struct rn_rdma_queue *rn_rdma_queue_of(const struct rn_queue *q)

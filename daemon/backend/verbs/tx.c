@@ -143,7 +143,7 @@ static uint8_t *frame_reserve(void *ctx)
 {
 	struct verbs_queue *v = ((struct rn_queue *)ctx)->hw;
 
-	if (full(v) || v->n_wr == RN_VERBS_BURST ||
+	if (full(v) || v->n_wr == RN_VERBS_BURST || !v->n_local ||
 	    v->frame_posted - v->frame_done == RN_VERBS_FRAMES)
 		return NULL;
 	return frame_of(v, v->frame_posted);
@@ -161,7 +161,12 @@ static void frame_submit(void *ctx, uint32_t len)
 	end(v, 1);
 }
 
-static const struct rn_tx_way way = {frame_reserve, frame_submit};
+static void frame_skip(void *ctx)
+{
+	((struct verbs_queue *)((struct rn_queue *)ctx)->hw)->n_local--;
+}
+
+static const struct rn_tx_way way = {frame_reserve, frame_submit, frame_skip};
 
 /* ---- straight from the client's memory ---- */
 
@@ -317,7 +322,7 @@ static enum rn_tx_verdict send_one(struct rn_queue *q, struct verbs_queue *v,
 	/* Who captures gets whole frames; what is wrong, or half done, is the common code's too. */
 	if (q->tx_segment || !__atomic_load_n(&port->link_up, __ATOMIC_RELAXED) ||
 	    rcu_dereference(port->taps) || rn_chain_check_for(q, c, rn_chain_longest(port)) ||
-	    !plan_head(q, v, c, &h))
+	    rn_switch_may_chain(q, rn_switch_on(port), c) || !plan_head(q, v, c, &h))
 		return rn_tx_copy(q, c, &way, q);
 	return send_by_head(q, v, c, &h);
 }
@@ -339,9 +344,10 @@ static uint32_t copied(const struct rn_queue *q, uint32_t len)
 	return len <= RN_VERBS_ROOM ? len : RN_VERBS_HEAD;
 }
 
-/* The request of one: false: not allowed, and counted, or (*unsure) for the general way. */
+/* The request of one: false: not allowed, and counted, or (*unsure) for the general way, as what
+ * may be for another client of the port (macs). */
 static bool put_plain(struct rn_queue *q, struct verbs_queue *v, uint64_t w,
-		      struct rn_police_hint *hint, bool *unsure)
+		      const struct rn_macs *macs, struct rn_police_hint *hint, bool *unsure)
 {
 	const uint32_t len = rn_word_len(w), cut = copied(q, len);
 	uint8_t *head = head_of(v, v->posted);
@@ -360,6 +366,9 @@ static bool put_plain(struct rn_queue *q, struct verbs_queue *v, uint64_t w,
 			return false;
 		}
 	}
+	*unsure = macs && rn_switch_may(q, macs, cut ? head : q->mem + rn_word_off(w));
+	if (*unsure)
+		return false;
 	wr = begin(v);
 	if (cut)
 		piece(wr, head, cut, v->copies->lkey);
@@ -372,6 +381,7 @@ static bool put_plain(struct rn_queue *q, struct verbs_queue *v, uint64_t w,
 static unsigned take_run(struct rn_queue *q, struct verbs_queue *v, uint32_t most)
 {
 	const struct rn_port *port = q->hwq->port;
+	const struct rn_macs *macs = rn_switch_on(port);
 	const uint32_t longest = rn_chain_longest(port);
 	struct rn_police_hint hint = q->hint;
 	uint64_t packets = 0, bytes = 0;
@@ -390,7 +400,7 @@ static unsigned take_run(struct rn_queue *q, struct verbs_queue *v, uint32_t mos
 
 		if (!rn_is_plain(q, w, longest, (len + RN_TX_LINE - 1) & ~(RN_TX_LINE - 1)))
 			break;
-		if (put_plain(q, v, w, &hint, &unsure)) {
+		if (put_plain(q, v, w, macs, &hint, &unsure)) {
 			v->fifo[v->posted & v->mask].slot_end = r->next + 1;
 			end(v, 0);
 			packets++;
@@ -407,20 +417,10 @@ static unsigned take_run(struct rn_queue *q, struct verbs_queue *v, uint32_t mos
 
 /* ---- the ring ---- */
 
-static void count_port(struct rn_queue *q, uint64_t packets, uint64_t bytes)
-{
-	uint64_t *port = q->hwq->counters->v;
-
-	__atomic_store_n(&port[RAWNET_P_TX_PACKETS], port[RAWNET_P_TX_PACKETS] + packets,
-			 __ATOMIC_RELAXED);
-	__atomic_store_n(&port[RAWNET_P_TX_BYTES], port[RAWNET_P_TX_BYTES] + bytes,
-			 __ATOMIC_RELAXED);
-}
-
 unsigned verbs_queue_tx(struct rn_queue *q, unsigned budget)
 {
 	struct verbs_queue *v = verbs_queue_of(q);
-	uint64_t packets = q->count[RAWNET_Q_TX_PACKETS], bytes = q->count[RAWNET_Q_TX_BYTES];
+	const struct rn_rdma_sent sent = rn_rdma_sent(q);
 	struct rn_ring *r = &q->tx;
 	struct rn_chain c;
 	unsigned n;
@@ -436,6 +436,7 @@ unsigned verbs_queue_tx(struct rn_queue *q, unsigned budget)
 		rn_queue_fault(q, RAWNET_BYE_RING);
 		return 0;
 	}
+	v->n_local = budget;
 	for (n = 0; !q->dead;) {
 		n += take_run(q, v, budget - n);
 		if (n == budget || r->client == r->next)
@@ -450,7 +451,7 @@ unsigned verbs_queue_tx(struct rn_queue *q, unsigned budget)
 		n++;
 	}
 	ring(q, v);
-	count_port(q, q->count[RAWNET_Q_TX_PACKETS] - packets, q->count[RAWNET_Q_TX_BYTES] - bytes);
+	rn_rdma_count_sent(q, &sent);
 	if (n)
 		rn_poller_touch(q->poller, q);
 	return n;

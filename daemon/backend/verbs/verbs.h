@@ -66,6 +66,7 @@ struct verbs_queue {
 	uint32_t max_tso; /* bytes of a packet; 0: the device does not segment */
 	bool csum;
 	uint32_t n_wr;
+	uint32_t n_local; /* frames that may still go to other clients of the port in this call */
 };
 
 struct verbs_hwq {
