@@ -14,6 +14,7 @@
 
 #include "netdev_link.h"
 #include "route_msg.h"
+#include "steer.h"
 
 #define USABLE (NUD_REACHABLE | NUD_PROBE | NUD_STALE | NUD_DELAY | NUD_NOARP | NUD_PERMANENT)
 
@@ -178,6 +179,13 @@ static int find_neighbour(const struct ask *a, uint32_t oif, struct rawnet_rep_r
 	return *resolve ? use(a, oif, rep) : 0;
 }
 
+/* A program of this port has it; on the wire nobody answers for it (switch.h). */
+static bool is_here(const struct ask *a, uint16_t vlan, struct rawnet_rep_route *rep)
+{
+	return a->port->config.local_switching &&
+	       rn_steer_lease(a->port->steer, rep->via_family, rep->via, vlan, rep->dmac);
+}
+
 static int describe(const struct ask *a, const struct rn_route *route, const struct rn_vlan *vlan,
 		    struct rawnet_rep_route *rep)
 {
@@ -191,10 +199,11 @@ static int describe(const struct ask *a, const struct rn_route *route, const str
 	rep->via_family = route->via_family && !group ? route->via_family : a->family;
 	memcpy(rep->via, route->via_family && !group ? route->via : a->dst,
 	       rn_family_size(rep->via_family));
-	if (!group)
+	if (!group && !is_here(a, vlan->id, rep))
 		return find_neighbour(a, route->oif, rep);
 	a->terms->resolve = false;
-	group_mac(a, route->type, rep->dmac);
+	if (group)
+		group_mac(a, route->type, rep->dmac);
 	rep->state = RAWNET_HOP_READY;
 	return 0;
 }

@@ -16,6 +16,21 @@
 #include "net_stubs.h"
 #include "route.h"
 #include "route_msg.h"
+#include "steer.h"
+
+static const uint8_t leased[4] = {10, 9, 0, 77};
+
+struct rn_rule *rn_steer_lease(const struct rn_steer *steer, int family, const uint8_t *addr,
+			       uint16_t vlan, uint8_t mac[6])
+{
+	static struct rn_rule rule;
+
+	(void)steer;
+	if (family != 4 || memcmp(addr, leased, 4) != 0 || vlan)
+		return NULL;
+	memset(mac, 0x0a, 6);
+	return &rule;
+}
 
 static bool named = true; /* may the asker know other interfaces? */
 static const uint8_t far_mac[6] = {2, 0, 0, 0, 0, 0x42};
@@ -185,6 +200,24 @@ static void unknown_neighbours(void **state)
 	assert_int_equal(sh("ip neigh show 10.9.0.9 dev net0 | grep -qE 'DELAY|PROBE'"), 0);
 }
 
+/* A program of the port has it: the kernel is not asked. */
+static void leased_here(void **state)
+{
+	static const uint8_t mac[6] = {0x0a, 0x0a, 0x0a, 0x0a, 0x0a, 0x0a};
+	struct rawnet_rep_route rep;
+
+	(void)state;
+	port.config.local_switching = true;
+	rep = found("10.9.0.77");
+	assert_int_equal(rep.state, RAWNET_HOP_READY);
+	assert_memory_equal(rep.dmac, mac, 6);
+	is_address(rep.via, "10.9.0.77");
+	assert_false(has_entry("10.9.0.77"));
+	ready("10.9.0.42", "10.9.0.1", "10.9.0.42", 1400);
+	port.config.local_switching = false;
+	assert_int_equal(found("10.9.0.77").state, RAWNET_HOP_ASKED);
+}
+
 static void no_way(void **state)
 {
 	(void)state;
@@ -305,6 +338,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(known_neighbours, setup, teardown),
 		cmocka_unit_test_setup_teardown(groups, setup, teardown),
 		cmocka_unit_test_setup_teardown(unknown_neighbours, setup, teardown),
+		cmocka_unit_test_setup_teardown(leased_here, setup, teardown),
 		cmocka_unit_test_setup_teardown(no_way, setup, teardown),
 		cmocka_unit_test(vlan_interfaces),
 		cmocka_unit_test_setup_teardown(tagged_route, setup, teardown),
