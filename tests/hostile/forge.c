@@ -61,7 +61,14 @@ static const struct forgery forgeries[] = {
 };
 /* clang-format on */
 #define FORGERIES (sizeof(forgeries) / sizeof(forgeries[0]))
-#define TIMES	  64u
+
+/* Not forged, but for somebody else. */
+static const struct forgery turns[] = {
+	{"destination port", {BYTES(36, "\x27\x0f")}, NULL, 0, 0, 0},
+	{"destination MAC", {BYTES(0, "\x02\xee\xee\xee\xee\xee")}, NULL, 0, 0, 0},
+	{"destination address", {BYTES(30, "\x0a\x4d\x00\x63")}, NULL, 0, 0, 0},
+};
+#define TIMES 64u
 
 static uint32_t apply(const struct forgery *f, uint8_t frame[FRAME_MAX])
 {
@@ -163,7 +170,8 @@ static void send_for(struct session *s, double seconds)
 	session_drained(s);
 }
 
-static int swap(void)
+/* {"source MAC": [sent, dropped], ...} */
+static int swap_each(const struct forgery *forgery, size_t n)
 {
 	struct session s;
 	pthread_t thread;
@@ -173,17 +181,17 @@ static int swap(void)
 	swapper.s = &s;
 	if (pthread_create(&thread, NULL, swap_forever, NULL))
 		die("no thread");
-	for (size_t i = 0; i < FORGERIES; i++) {
+	for (size_t i = 0; i < n; i++) {
 		uint64_t sent = session_count(&s, RAWNET_Q_TX_PACKETS), dropped = session_drops(&s);
 
-		if (!forgeries[i].patch[0].len)
+		if (!forgery[i].patch[0].len)
 			continue;
 		for (uint32_t k = 0; k <= s.tx.mask; k++)
 			memcpy(buffer_of(&s, k), orders.frame, orders.frame_len);
-		__atomic_store_n(&swapper.now, &forgeries[i], __ATOMIC_RELEASE);
+		__atomic_store_n(&swapper.now, &forgery[i], __ATOMIC_RELEASE);
 		send_for(&s, orders.seconds);
 		__atomic_store_n(&swapper.now, NULL, __ATOMIC_RELEASE);
-		printf("%c\"%s\": [%llu, %llu]", first ? '{' : ',', forgeries[i].name,
+		printf("%c\"%s\": [%llu, %llu]", first ? '{' : ',', forgery[i].name,
 		       (unsigned long long)(session_count(&s, RAWNET_Q_TX_PACKETS) - sent),
 		       (unsigned long long)(session_drops(&s) - dropped));
 		first = false;
@@ -195,8 +203,19 @@ static int swap(void)
 	return 0;
 }
 
+static int swap(void)
+{
+	return swap_each(forgeries, FORGERIES);
+}
+
+static int turn(void)
+{
+	return swap_each(turns, sizeof(turns) / sizeof(turns[0]));
+}
+
 const struct act wire_acts[] = {
 	{"forge", "sends frames that are not the mirror of its rule", forge},
 	{"swap", "sends honest frames that a thread turns into such ones and back", swap},
+	{"turn", "sends honest frames that a thread addresses to somebody else and back", turn},
 	{0},
 };

@@ -14,13 +14,14 @@ import time
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../system"))
 
 from load import Ask, left_to_kernel  # noqa: E402
-from netns import H4, P4, UID_A, UID_B, Net  # noqa: E402
+from netns import H4, P4, UID_A, UID_B, UID_C, Net  # noqa: E402
 from rawnetd import BIN, main, udp4, until  # noqa: E402
 
 VICTIM, HOSTILE = UID_A, UID_B
 GOOD, BAD = 7001, 7002  # UDP ports of the two
 MATCH = "udp dport %d" % BAD
-__all__ = ["BAD", "GOOD", "H4", "HOSTILE", "House", "MATCH", "P4", "VICTIM", "left_to_kernel", "main", "until"]
+__all__ = ["BAD", "GOOD", "H4", "HOSTILE", "House", "MATCH", "P4", "UID_C", "VICTIM", "ip", "left_to_kernel", "main",
+           "udp4", "until"]
 
 
 def ip(text):
@@ -34,7 +35,7 @@ class Holdings:
         pid = net.daemon.process.p.pid
         self.descriptors = os.listdir("/proc/%d/fd" % pid)
         with open("/proc/%d/maps" % pid) as f:
-            self.maps = sum("memfd:" in line for line in f)
+            self.maps = sum("memfd:rawnet-" in line for line in f)  # others are the device's
         status = net.ctl("status")
         self.counts = {k: status[k] for k in ("clients", "attachments", "rules", "memory")}
 

@@ -40,6 +40,10 @@ rdma_system_test(traffic_verbs_write_test verbs traffic_test ENVIRONMENT "RAWNET
 rdma_system_test(pitfalls_mlx5_test mlx5 pitfalls_test)
 rdma_system_test(death_mlx5_test mlx5 death_test)
 rdma_system_test(models_mlx5_test mlx5 models_test)
+rdma_system_test(local_mlx5_test mlx5 local_test)
+# Not what is said of verbs below, and no VLANs.
+rdma_system_test(local_verbs_test verbs local_test ARGS test_ip4 test_ip6_macvlan test_questions test_policing
+  test_full_ring test_every_poller test_route test_switched_off)
 # Removal, and programs and sockets of others, are about XDP. A NIC may not look behind IPv6 extension
 # headers, and verbs refuses VLANs.
 foreach(backend verbs mlx5)
