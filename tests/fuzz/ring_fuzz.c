@@ -18,6 +18,7 @@
 #include "fuzz.h"
 #include "poller.h"
 #include "ring.h"
+#include "switch.h"
 #include "tap.h"
 #include "../unit/police_oracle.h"
 #include "../unit/police_table.h"
@@ -165,23 +166,54 @@ static uint8_t *reserve(struct rn_hwq *h)
 	return full ? NULL : room;
 }
 
-static void submit(struct rn_hwq *h, uint32_t len)
+/* What goes out, or to somebody of the same port. */
+static void sent(const uint8_t *frame, uint32_t len)
 {
-	(void)h;
 	must(len >= 14 && len <= port.max_frame + 4);
 	submitted++;
 	if (q.police) {
 		bool good = false;
 
 		for (unsigned i = 0; i < table_n; i++)
-			good |= oracle_allows(&seen, &table_rule[i].match, room, (int)len, -1);
-		must(good && !oracle_link(room, (int)len));
+			good |= oracle_allows(&seen, &table_rule[i].match, frame, (int)len, -1);
+		must(good && !oracle_link(frame, (int)len));
 	}
+}
+
+static void submit(struct rn_hwq *h, uint32_t len)
+{
+	(void)h;
+	sent(room, len);
 	memset(room, 0x5a, ROOM);
 	if (between) {
 		between--;
 		client_acts();
 	}
+}
+
+/* ---- the switch: every second frame that may be for somebody here is ---- */
+
+const struct rn_macs *rn_steer_macs(const struct rn_steer *steer)
+{
+	static const struct rn_macs macs; /* the port's own MAC is the one that the frames have */
+
+	(void)steer;
+	return &macs;
+}
+
+bool rn_switch_look(const struct rn_queue *from, uint64_t mac)
+{
+	return from == &q && (!mac || (mac & 1));
+}
+
+bool rn_switch_frame(struct rn_queue *from, const uint8_t *frame, uint32_t len, uint16_t flags)
+{
+	must(from == &q && port.config.local_switching);
+	must(!(flags & ~(RAWNET_RX_L3_OK | RAWNET_RX_L4_OK)));
+	if (len & 1)
+		return false;
+	sent(frame, len);
+	return true;
 }
 
 static const struct rn_backend backend = {.tx_reserve = reserve, .tx_submit = submit};
@@ -241,6 +273,7 @@ static void environment(void)
 
 	full = what & 1;
 	port.link_up = !(what & 2);
+	port.config.local_switching = what & 128;
 	port.mtu = what & 4 ? 576 : MTU;
 	q.limited = what & 8;
 	q.headroom = what & 16 ? 64 : 0;
@@ -264,6 +297,7 @@ static void set_up(uint8_t first)
 	port = (struct rn_port) {.backend = &backend,
 				 .addresses = &addresses,
 				 .link_up = true,
+				 .n_attachments = 2,
 				 .mtu = MTU,
 				 .max_frame = MTU + 18};
 	memcpy(port.mac, table_port_mac, 6);
