@@ -223,6 +223,7 @@ static inline void rawnet_flush(struct rawnet_queue *q)
 #define RAWNET_WAIT_TX 0x2u /* tx slots to take back */
 
 /* Sleeps until there is something, timeout_ms passed (-1: none), or a signal came: 1, 0, or -EINTR.
+ * 1 also when the memory is new after a restart: the next burst may be empty.
  * For programs with their own loop: rawnet_arm() returns 1 if there is something already, else poll
  * or epoll rawnet_queue_fd() for reading, then rawnet_disarm(). Both return -ECONNABORTED or
  * -ENOTCONN once the attachment has ended for good. */

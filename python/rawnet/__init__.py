@@ -360,8 +360,8 @@ class Queue:
             self._forget()
 
     def wait(self, timeout=None, tx=False):
-        """Sleeps until there are packets (or, with tx, room to send): True, or False after `timeout`
-        seconds. Signal handlers run meanwhile."""
+        """Sleeps until there are packets (or, with tx, room to send), or new memory after a restart:
+        True, or False after `timeout` seconds. Signal handlers run meanwhile."""
         end = None if timeout is None else time.monotonic() + timeout
         while True:
             left = -1 if end is None else max(0, int((end - time.monotonic()) * 1000 + 0.999))
