@@ -24,7 +24,7 @@ from rawnetd import BIN, PATIENCE, Process, main, udp4, until  # noqa: E402
 
 rawnetd.PATIENCE = 60  # a daemon under a sanitizer, beside another one
 ALL = os.environ.get("ALL") == "1"
-ONLY = os.environ.get("ONLY")  # a regular expression: only such places
+ONLY = os.environ.get("ONLY")  # a regular expression of failures, as list() words them: only such
 PROGRAM = os.path.join(BIN, "rawnetd-faults")
 SRC = os.path.realpath(os.environ.get("RAWNET_SRC", os.path.join(os.path.dirname(os.path.abspath(__file__)), "../..")))
 HEAD, CALLBACKS, SITE, SITES = struct.Struct("=QII"), struct.Struct("=Q"), struct.Struct("=QII48s"), 1024
@@ -32,7 +32,7 @@ TABLE = HEAD.size + CALLBACKS.size
 TURNS = 1  # of a place, besides its last
 FAULT = re.compile("Sanitizer|runtime error|makes no progress|Assertion")
 __all__ = ["ALL", "BACKEND", "BIN", "Client", "Faults", "H4", "Host", "Holdings", "NetDaemon", "Net", "P4", "PATIENCE", "PROGRAM",
-           "Points", "Process", "Refused", "Resident", "UID_A", "UID_B", "FAULT", "baseline", "main", "ours", "returns_to", "skip",
+           "Points", "Process", "Refused", "Resident", "UID_A", "UID_B", "FAULT", "baseline", "main", "ours", "returns_to", "size", "skip",
            "udp4", "until"]
 
 
@@ -88,7 +88,9 @@ class Points:
         if site not in self.lines:
             out = subprocess.run(["addr2line", "-f", "-e", self.program, hex(site - 1)], stdout=subprocess.PIPE,
                                  text=True, check=True).stdout.split("\n")
-            self.lines[site] = "%s %s()" % (os.path.relpath(out[1].split(" ")[0], SRC), out[0])
+            path = out[1].split(" ")[0]
+            path = os.path.relpath(path, SRC) if path.startswith(SRC + "/") else os.path.basename(path)
+            self.lines[site] = "%s %s()" % (path, out[0])
         return self.lines[site]
 
     def list(self, sites):
@@ -97,16 +99,15 @@ class Points:
         for at, (call, hits) in sites.items():
             turns = range(1, hits + 1) if ALL else sorted({*range(1, min(hits, TURNS) + 1), min(hits, 40)})
             where = self.where(at)
-            due += [(at, turn, "%s in %s, turn %d of %d" % (call, where, turn, hits)) for turn in turns
-                    if not ONLY or re.search(ONLY, call + " " + where)]
-        return sorted(due, key=lambda d: (d[2].split(" in ")[1], d[2]))
+            due += [(at, turn, "%s in %s, turn %d of %d" % (call, where, turn, hits)) for turn in turns]
+        return sorted((d for d in due if not ONLY or re.search(ONLY, d[2])), key=lambda d: (d[2].split(" in ")[1], d[2]))
 
 
 class Faults(NetDaemon):
     """rawnetd-faults on the host's side of the veth, or over its software device."""
 
     def __init__(self, h, points, *args, **kwargs):
-        self.points = points
+        self.h, self.points = h, points
         # The software device lives in the daemon's process and needs more than a sandbox gives.
         super().__init__(h.host, *args, under=h.under, daemon="sandbox = false;" if h.under else "", **kwargs)
 
@@ -123,6 +124,12 @@ class Faults(NetDaemon):
         return self.process.p.poll() is None
 
 
+def size(line):
+    """Bytes of a line of /proc/PID/maps."""
+    start, end = line.split(" ")[0].split("-")
+    return int(end, 16) - int(start, 16)
+
+
 class Holdings:
     """What a daemon has of what can leak."""
 
@@ -135,10 +142,12 @@ class Holdings:
         self.fds.sort()
         self.kept = []  # by a service manager
         with open("/proc/%d/maps" % pid) as f:
-            self.maps = sum("memfd:" in line or "anon_inode" in line or "socket:" in line for line in f)
+            # In KiB: the kernel makes one mapping of two that follow each other.
+            self.mapped = sum(size(line) for line in f if re.search("memfd:|anon_inode|socket:", line)) // 1024
         with open("/proc/%d/status" % pid) as f:
             self.locked = next(line.split()[1] for line in f if line.startswith("VmLck:"))
         self.callbacks = daemon.points.callbacks()
+        self.objects = daemon.h.objects() if daemon.h.under else {}  # of the device
         r = subprocess.run([os.path.join(BIN, "rawnetctl"), "-j", "-S", daemon.sock, "status"], text=True,
                            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=PATIENCE)
         try:
@@ -151,8 +160,8 @@ class Holdings:
         return vars(self) == vars(other)
 
     def __str__(self):
-        return "%d descriptors, %d mappings, %s KiB locked, %d callbacks, %s" % (
-            len(self.fds), self.maps, self.locked, self.callbacks, self.counts)
+        return "%d descriptors, %d KiB mapped, %s KiB locked, %d callbacks, %s, %s" % (
+            len(self.fds), self.mapped, self.locked, self.callbacks, self.counts, self.objects)
 
     def differs(self, other):
         mine, its = Counter(self.fds + self.kept), Counter(other.fds + other.kept)

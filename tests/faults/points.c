@@ -11,6 +11,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -79,6 +80,18 @@ bool point_fails(const char *name, const void *from)
 		return failure;                                       \
 	}
 #include "calls.def"
+
+/* To change or take out what is in a set needs no memory: only adding can fail. */
+int __real_epoll_ctl(int epfd, int op, int fd, struct epoll_event *event);
+int __wrap_epoll_ctl(int epfd, int op, int fd, struct epoll_event *event);
+int __wrap_epoll_ctl(int epfd, int op, int fd, struct epoll_event *event)
+{
+	if (op != EPOLL_CTL_ADD || !point_fails("epoll_ctl", __builtin_return_address(0)))
+		return __real_epoll_ctl(epfd, op, fd, event);
+	errno = ENOMEM;
+	return -1;
+}
+
 #ifdef FAULTS_OF_LIBRARIES
 #include "libraries.def"
 #endif
