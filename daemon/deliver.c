@@ -4,7 +4,6 @@
  * member, member to queue, one copy into the buffer that the client posted, one slot. The slot is
  * published by the poller at the end of its turn. Poller only; never blocks, never allocates.
  */
-#include <time.h>
 #include <urcu-qsbr.h>
 
 #include "attachment.h"
@@ -12,14 +11,6 @@
 #include "poller.h"
 #include "ring.h"
 #include "tap.h"
-
-static uint64_t wall_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_REALTIME, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
-}
 
 /* Index of the posted slot whose buffer is taken next. What a device that owns the queue has, in
  * [daemon, next), cannot be taken back; packets come to the slot at `daemon` in either case, since
@@ -163,7 +154,7 @@ bool rn_deliver_to(struct rn_queue *q, const struct rn_frame *f, uint32_t index)
 	copy_pieces(q->mem + off, f);
 	done = describe(f, off, index);
 	if (q->stamps) {
-		q->stamps[q->rx.daemon & q->rx.mask] = f->stamp ? f->stamp : wall_ns();
+		q->stamps[q->rx.daemon & q->rx.mask] = f->stamp ? f->stamp : rn_wall_ns();
 		done.flags |= RAWNET_RX_STAMP;
 	}
 	hand_back(q, done);

@@ -7,7 +7,6 @@
 #include <pcap/pcap.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <urcu-qsbr.h>
 
 #include "attachment.h"
@@ -152,14 +151,6 @@ void rn_taps_free(struct rn_port *port)
 
 /* ---- poller ---- */
 
-static uint64_t wall_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_REALTIME, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
-}
-
 static bool wants(const struct rn_tap *t, uint32_t direction, uint32_t attachment, uint64_t rule,
 		  const struct rn_frame *f)
 {
@@ -180,7 +171,7 @@ static void offer(const struct rn_taps *taps, uint32_t poller, struct rawnet_cap
 		if (!wants(t, c->direction, c->attachment, c->rule, f))
 			continue;
 		if (!c->stamp)
-			c->stamp = f->stamp ? f->stamp : wall_ns();
+			c->stamp = f->stamp ? f->stamp : rn_wall_ns();
 		rn_deliver_captured(&t->sink->queue[t->sink->first[poller]], f, t->snap, c);
 	}
 }

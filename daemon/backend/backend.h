@@ -21,6 +21,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <time.h>
 
 #include "../port.h"
 #include "../probes.h"
@@ -152,6 +153,14 @@ struct rn_frame {
 	uint32_t hash; /* with RAWNET_RX_HASH */
 	uint64_t stamp; /* ns CLOCK_REALTIME; 0: the delivery's own time if the queue wants one */
 };
+
+static inline uint64_t rn_wall_ns(void) /* CLOCK_REALTIME */
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_REALTIME, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+}
 
 /* A frame of one piece, of which nothing else is known. An initializer would clear all pieces
  * first: that costs more than the rest, and stalls who reads them. */

@@ -6,6 +6,7 @@ target_include_directories(system-client PRIVATE ${CMAKE_SOURCE_DIR}/tools/echo)
 target_link_libraries(system-client PRIVATE rawnet)
 
 rawnet_system_test(traffic_test traffic_test)
+rawnet_system_test(stamps_test stamps_test)
 rawnet_system_test(models_test models_test)
 rawnet_system_test(death_test death_test)
 rawnet_system_test(groups_test groups_test)

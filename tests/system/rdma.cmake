@@ -17,6 +17,7 @@ endfunction()
 
 foreach(backend verbs mlx5)
   rdma_system_test(traffic_${backend}_test ${backend} traffic_test)
+  rdma_system_test(stamps_${backend}_test ${backend} stamps_test)
   rdma_system_test(groups_${backend}_test ${backend} groups_test)
   rdma_system_test(reload_${backend}_test ${backend} reload_test)
   rdma_system_test(host_${backend}_test ${backend} host_test)

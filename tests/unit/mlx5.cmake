@@ -8,3 +8,8 @@ rawnet_unit_test(layers_test SOURCES layers_test.c ${CMAKE_SOURCE_DIR}/daemon/ba
   LIBS rawnet-daemon-paths rawnet-err rawnet-flow)
 rawnet_unit_test(mlx5_ways_test SOURCES mlx5_ways_test.c ${CMAKE_SOURCE_DIR}/daemon/backend/mlx5/ways.c
   LIBS rawnet-net rawnet-daemon-paths PkgConfig::ibverbs PkgConfig::mlx5 PkgConfig::urcu-qsbr)
+# Reads the clock of a device: the software one.
+add_executable(mlx5_clock_test mlx5_clock_test.c ${CMAKE_SOURCE_DIR}/daemon/backend/mlx5/clock.c)
+target_link_libraries(mlx5_clock_test PRIVATE rawnet-daemon-paths PkgConfig::cmocka PkgConfig::ibverbs PkgConfig::mlx5)
+add_test(NAME mlx5_clock_test COMMAND cx-run --leaks --device wire=loop -- $<TARGET_FILE:mlx5_clock_test>)
+rawnet_test_properties(mlx5_clock_test "" "")

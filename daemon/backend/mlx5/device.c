@@ -35,9 +35,9 @@ static uint32_t min_inline(uint32_t part)
 
 static bool has_clock(struct ibv_context *ctx)
 {
-	struct mlx5dv_clock_info clock;
+	struct rn_mlx5_clock clock;
 
-	return !mlx5dv_get_clock_info(ctx, &clock);
+	return rn_mlx5_clock_open(&clock, ctx);
 }
 
 int rn_mlx5_features(struct ibv_context *ctx, const struct rn_rdma_caps *caps,

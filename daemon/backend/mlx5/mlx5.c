@@ -74,6 +74,8 @@ static int make_hwq(struct rn_port *port, uint32_t index, struct rn_err *err)
 	h->hwq.fd = h->channel->fd;
 	if (fcntl(h->hwq.fd, F_SETFL, O_NONBLOCK))
 		return rn_rdma_fail(err, rdma, "completion channel", errno);
+	if (rn_mlx5_port_of(port)->has.clock)
+		rn_mlx5_clock_open(&h->clock, rdma->ctx);
 	h->td = ibv_alloc_td(rdma->ctx, &td);
 	rn_mlx5_port_of(port)->has.thread_domains = h->td != NULL;
 	return 0;
@@ -123,6 +125,9 @@ static void mlx5_report(const struct rn_port *port, FILE *out)
 	rn_rdma_say(out, "compressed completions", has->compress,
 		    "where a queue does not ask for arrival times",
 		    "the device does not offer them with the hash");
+	rn_rdma_say(out, "arrival times by the device's clock", has->clock,
+		    "for queues that ask for them",
+		    "it cannot be read: a packet has the time at which the poller sees it");
 	rn_rdma_say(out, "multi-packet send", has->empw, "yes",
 		    has->min_inline ? "headers must stand in each request"
 				    : "the device does not offer it");

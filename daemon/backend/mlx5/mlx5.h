@@ -45,6 +45,7 @@
 #include "../../tx.h"
 #include "../verbs/rdma.h"
 #include "../verbs/tag.h"
+#include "clock.h"
 #include "cqe.h"
 #include "doorbell.h"
 #include "wqe.h"
@@ -164,6 +165,7 @@ struct rn_mlx5_hwq {
 	struct ibv_comp_channel *channel;
 	struct ibv_td *td; /* NULL: registers are shared */
 	bool armed; /* events may come */
+	struct rn_mlx5_clock clock; /* without a context: there is none; the poller's */
 };
 
 struct rn_mlx5_port {

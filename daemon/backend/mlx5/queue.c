@@ -16,6 +16,7 @@ struct cq_wish {
 	uint32_t entries;
 	struct ibv_comp_channel *channel;
 	bool compress;
+	bool stamps; /* the free-running counter in each completion */
 };
 
 /* Overrun cannot happen (mlx5.h), so the consumer index is never told. */
@@ -34,6 +35,8 @@ static struct ibv_cq *make_cq(struct rn_rdma *rdma, struct rn_queue *q, const st
 	};
 	struct ibv_cq_ex *cq;
 
+	if (wish->stamps)
+		attr.wc_flags = IBV_WC_EX_WITH_COMPLETION_TIMESTAMP;
 	if (wish->compress) {
 		dv.comp_mask |= MLX5DV_CQ_INIT_ATTR_MASK_COMPRESSED_CQE;
 		dv.cqe_comp_res_format = MLX5DV_CQE_RES_FORMAT_HASH;
@@ -98,6 +101,7 @@ static int make_rx(struct rn_rdma *rdma, struct rn_queue *q, struct rn_mlx5_queu
 		.channel = rn_mlx5_hwq_of(q->hwq)->channel,
 		/* What comes once for a session is no time of arrival. */
 		.compress = rn_mlx5_port_of(rdma->port)->has.compress && !q->stamps,
+		.stamps = q->stamps && rn_mlx5_hwq_of(q->hwq)->clock.ctx,
 	};
 	struct ibv_wq_init_attr wq = {
 		.wq_context = q,

@@ -12,7 +12,6 @@
  * same for all of a run, and the 16-bit counter of requests does not wrap within it.
  */
 #include <limits.h>
-#include <time.h>
 
 #include "../../attachment.h"
 #include "../../poller.h"
@@ -62,6 +61,7 @@ _Static_assert(offsetof(struct rawnet_slot, len) == 4 && offsetof(struct rawnet_
 struct about {
 	uint32_t len, hash, index;
 	uint16_t flags;
+	uint64_t stamp; /* if the queue asked for it */
 };
 
 /* The packet is in memory of the daemon: a copy for the client, if it has posted a slot since. */
@@ -74,6 +74,7 @@ static void give_sentinels(struct rn_queue *q, struct rn_mlx5_rx *rx, struct bur
 		.tci = -1,
 		.flags = a->flags & (RAWNET_RX_L3_OK | RAWNET_RX_L4_OK | RAWNET_RX_HASH),
 		.hash = a->hash,
+		.stamp = a->stamp,
 		.piece = {{rx->sentinel_mem, a->len}},
 	};
 
@@ -247,14 +248,13 @@ static void session_take(struct rn_queue *q, struct rn_mlx5_rx *rx, struct burst
 
 /* ---- single completions ---- */
 
+/* When it came; without a clock of the device, when it is read. */
 static uint64_t stamp_of(struct rn_queue *q, const struct rn_cqe *e)
 {
-	(void)q;
-	(void)e;
-	struct timespec ts;
+	struct rn_mlx5_clock *clock = &rn_mlx5_hwq_of(q->hwq)->clock;
+	uint64_t stamp = clock->ctx ? rn_mlx5_clock_time(clock, be64toh(e->timestamp)) : 0;
 
-	clock_gettime(CLOCK_REALTIME, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+	return stamp ? stamp : rn_wall_ns();
 }
 
 static bool take_one(struct rn_queue *q, struct rn_mlx5_rx *rx, struct burst *b,
@@ -281,8 +281,9 @@ static bool take_one(struct rn_queue *q, struct rn_mlx5_rx *rx, struct burst *b,
 					    .flags = word0(0, 0, a.flags),
 					    .rule = word1(a.index, 0) ^ be32toh(rn_cqe_hashing(e))};
 	if (__builtin_expect(q->stamps != NULL, 0)) {
-		q->stamps[q->rx.daemon & q->rx.mask] = stamp_of(q, e);
+		a.stamp = stamp_of(q, e);
 		a.flags |= RAWNET_RX_STAMP;
+		q->stamps[q->rx.daemon & q->rx.mask] = a.stamp;
 	}
 	if (__builtin_expect(drops, 0))
 		rn_count(q, RAWNET_Q_RX_DROP_FULL, drops);

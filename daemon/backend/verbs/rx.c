@@ -12,7 +12,6 @@
  * is a slot by then, and dropped and counted if not. Without it libibverbs would say nothing of
  * packets that find no buffer, and a sleeping poller would not see the client post again.
  */
-#include <time.h>
 
 #include "../../attachment.h"
 #include "../../poller.h"
@@ -125,14 +124,6 @@ static void store_slot(struct rn_queue *q, struct rawnet_slot done)
 	__atomic_store_n(slot, w[0], __ATOMIC_RELAXED);
 	__atomic_store_n(slot + 1, w[1], __ATOMIC_RELAXED);
 	q->rx.daemon++;
-}
-
-static uint64_t wall_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_REALTIME, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
 }
 
 /* What the burst adds up to. */
@@ -265,7 +256,7 @@ unsigned verbs_queue_rx(struct rn_queue *q, unsigned budget)
 		begin_anew(q, v);
 	rn_rdma_awake(q);
 	if (!ibv_start_poll(v->rx_cq, &attr)) {
-		b.stamp = q->stamps ? wall_ns() : 0;
+		b.stamp = q->stamps ? rn_wall_ns() : 0;
 		rn_tag_begin(&v->tag, q->hwq->port->steer);
 		do {
 			if ((v->rx_cq->wr_id ^ EPOCH(v)) & EPOCH_BITS)

@@ -23,7 +23,7 @@
 
 #include "litter.h"
 
-#define SWEEPS 100
+#define SWEEPS	       100
 #define SWEEP_PAUSE_US 20000
 
 /* ---- sockets ---- */
@@ -129,8 +129,8 @@ static void run(int alive, int ready, struct cx_litter *l)
 		;
 	if (l->dir[0])
 		nftw(l->dir, remove_one, 8, FTW_DEPTH | FTW_PHYS);
-	/* The kernel closes a dying process's descriptors one after another: the pipe may hang up while the
-	 * socket still listens. One that goes on listening is somebody else's. */
+	/* The kernel closes a dying process's descriptors one after another: the pipe may hang up
+	 * while the socket still listens. One that goes on listening is somebody else's. */
 	for (i = 0; i < SWEEPS && !sweep_socket(l->socket); i++)
 		usleep(SWEEP_PAUSE_US);
 	_exit(0);

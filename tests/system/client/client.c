@@ -30,6 +30,7 @@ static void keep(const struct rawnet_packet *p)
 	k->flags = p->flags;
 	k->tci = p->vlan_tci;
 	k->rule = p->u.rx.rule;
+	k->stamp = p->flags & RAWNET_RX_STAMP ? p->stamp : 0;
 	memcpy(k->data, p->data, k->len);
 }
 

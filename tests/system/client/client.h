@@ -23,6 +23,7 @@ enum mode {
 struct kept {
 	uint32_t len;
 	uint16_t flags, tci, rule;
+	uint64_t stamp;
 	uint8_t data[KEPT_SIZE];
 };
 
@@ -53,6 +54,7 @@ uint64_t number(char **line);
 /* frames.c */
 void do_mode(char *line);
 void do_frames(char *line);
+void do_stamps(char *line);
 void do_send(char *line);
 
 #endif

@@ -308,12 +308,25 @@ static const struct {
 	const char *name;
 	void (*run)(char *line);
 } commands[] = {
-	{"attach", do_attach},	   {"detach", do_detach},   {"copies", do_copies},
-	{"add", do_add},	   {"many", do_many},	    {"del", do_del},
-	{"move", do_move},	   {"confirm", do_confirm}, {"wait", do_wait},
-	{"counters", do_counters}, {"port", do_port},	    {"list", do_list},
-	{"stats", do_stats},	   {"gap", do_gap},	    {"mode", do_mode},
-	{"frames", do_frames},	   {"send", do_send},	    {"disconnect", do_disconnect},
+	{"attach", do_attach},
+	{"detach", do_detach},
+	{"copies", do_copies},
+	{"add", do_add},
+	{"many", do_many},
+	{"del", do_del},
+	{"move", do_move},
+	{"confirm", do_confirm},
+	{"wait", do_wait},
+	{"counters", do_counters},
+	{"port", do_port},
+	{"list", do_list},
+	{"stats", do_stats},
+	{"gap", do_gap},
+	{"mode", do_mode},
+	{"frames", do_frames},
+	{"stamps", do_stamps},
+	{"send", do_send},
+	{"disconnect", do_disconnect},
 };
 
 bool command_run(char *line)

@@ -38,6 +38,17 @@ void do_frames(char *line)
 	me.n_kept = 0;
 }
 
+/* Times of arrival of what was kept, and does not forget it. */
+void do_stamps(char *line)
+{
+	(void)line;
+	printf("ok [");
+	for (uint32_t i = 0; i < me.n_kept; i++)
+		printf("%s%llu", i ? "," : "", (unsigned long long)me.kept[i].stamp);
+	puts("]");
+	fflush(stdout);
+}
+
 static uint32_t from_hex(const char *hex, uint8_t *frame)
 {
 	uint32_t n = 0;
