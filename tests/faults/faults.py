@@ -31,9 +31,9 @@ HEAD, CALLBACKS, SITE, SITES = struct.Struct("=QII"), struct.Struct("=Q"), struc
 TABLE = HEAD.size + CALLBACKS.size
 TURNS = 1  # of a place, besides its last
 FAULT = re.compile("Sanitizer|runtime error|makes no progress|Assertion")
-__all__ = ["ALL", "BACKEND", "BIN", "Client", "Faults", "H4", "Host", "Holdings", "NetDaemon", "Net", "P4", "PATIENCE", "PROGRAM",
-           "Points", "Process", "Refused", "Resident", "UID_A", "UID_B", "FAULT", "baseline", "main", "ours", "returns_to", "size", "skip",
-           "udp4", "until"]
+__all__ = ["ALL", "BACKEND", "BIN", "Client", "Faults", "H4", "Host", "Holdings", "NetDaemon", "Net", "P4", "PATIENCE",
+           "PROGRAM", "Points", "Process", "Refused", "Resident", "UID_A", "UID_B", "FAULT", "baseline", "main", "ours",
+           "returns_to", "size", "skip", "udp4", "until"]
 
 
 def ours(text):
@@ -100,7 +100,8 @@ class Points:
             turns = range(1, hits + 1) if ALL else sorted({*range(1, min(hits, TURNS) + 1), min(hits, 40)})
             where = self.where(at)
             due += [(at, turn, "%s in %s, turn %d of %d" % (call, where, turn, hits)) for turn in turns]
-        return sorted((d for d in due if not ONLY or re.search(ONLY, d[2])), key=lambda d: (d[2].split(" in ")[1], d[2]))
+        due = [d for d in due if not ONLY or re.search(ONLY, d[2])]
+        return sorted(due, key=lambda d: (d[2].split(" in ")[1], d[2]))
 
 
 class Faults(NetDaemon):
