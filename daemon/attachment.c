@@ -616,7 +616,7 @@ static int resume_queues(struct rn_attachment *at, const struct rn_adopted *from
 
 		resume_ring(&q->rx, q->state->rx_daemon, q->state->rx_client);
 		resume_ring(&q->tx, q->state->tx_daemon, q->state->tx_client);
-		q->tx_segment = q->tx_paid = q->state->tx_segment;
+		q->tx_segment = q->state->tx_segment;
 		q->wake_fd = from->wake[i];
 		from->wake[i] = -1;
 		rc = rn_waker_open(rn_poller_waker(q->poller), q, err);

@@ -62,4 +62,22 @@ static inline void rn_bucket_take(struct rn_bucket *b, uint64_t n)
 		b->tokens -= n;
 }
 
+/* What control grants: set when it is asked for first. Is there one? */
+static inline bool rn_bucket_offers(struct rn_bucket *b, uint64_t rate, uint64_t burst,
+				    uint64_t now)
+{
+	if (!b->rate)
+		rn_bucket_set(b, rate, burst);
+	rn_bucket_refill(b, now);
+	return rn_bucket_has(b, 1);
+}
+
+/* Has more been taken than was granted since? */
+static inline bool rn_bucket_owes(struct rn_bucket *b, uint64_t now)
+{
+	if (b->rate)
+		rn_bucket_refill(b, now);
+	return b->tokens < b->burst;
+}
+
 #endif

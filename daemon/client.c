@@ -10,6 +10,7 @@
 #include <urcu-qsbr.h>
 
 #include "adopt.h"
+#include "clock.h"
 #include "closer.h"
 #include "daemon.h"
 #include "log.h"
@@ -106,7 +107,7 @@ static int start(struct rn_client *c, uint32_t id)
 		return rc;
 	}
 	c->id = id;
-	c->connected_ns = rn_daemon_now();
+	c->connected_ns = rn_mono_ns();
 	cds_list_add_tail(&c->list, &d->clients);
 	d->n_clients++;
 	return 0;

@@ -9,13 +9,13 @@
 #include <sys/eventfd.h>
 #include <sys/random.h>
 #include <systemd/sd-daemon.h>
-#include <time.h>
 #include <unistd.h>
 #include <urcu-qsbr.h>
 
 #include "adopt.h"
 #include "backend/backend.h"
 #include "client.h"
+#include "clock.h"
 #include "closer.h"
 #include "isolate.h"
 #include "journal.h"
@@ -25,14 +25,6 @@
 #include "store.h"
 #include "tx.h"
 #include "waker.h"
-
-uint64_t rn_daemon_now(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
-}
 
 struct rn_served *rn_daemon_port(const struct rn_daemon *d, const char *dev)
 {
@@ -363,7 +355,7 @@ int rn_daemon_create(struct rn_config *config, struct rn_daemon **out, struct rn
 	rcu_register_thread();
 	d->config = config;
 	d->fault_fd = -1;
-	d->started_ns = rn_daemon_now();
+	d->started_ns = rn_mono_ns();
 	if (getrandom(&d->instance, sizeof(d->instance), 0) < 0)
 		d->instance = d->started_ns;
 	CDS_INIT_LIST_HEAD(&d->clients);

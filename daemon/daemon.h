@@ -96,7 +96,6 @@ struct rn_served *rn_daemon_find_port(const struct rn_daemon *daemon, const char
 				      struct rn_err *err);
 struct rn_rule *rn_daemon_rule(const struct rn_daemon *daemon, uint64_t id,
 			       struct rn_served **served);
-uint64_t rn_daemon_now(void); /* ns CLOCK_MONOTONIC */
 
 /* ---- rules, with all that hangs on them (rules.c) ---- */
 

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "client.h"
+#include "clock.h"
 #include "daemon.h"
 #include "poller.h"
 
@@ -17,7 +18,7 @@ int rn_handle_STATUS(struct rn_request *r)
 	const struct rn_usage *u;
 
 	rep->instance = d->instance;
-	rep->uptime_ns = rn_daemon_now() - d->started_ns;
+	rep->uptime_ns = rn_mono_ns() - d->started_ns;
 	rep->pid = (uint32_t)getpid();
 	rep->ports = d->n_served;
 	rep->pollers = d->n_pollers;
@@ -95,7 +96,7 @@ static void describe_client(const struct rn_client *c, struct rawnet_client_info
 	info->n_attachments = c->n_attachments;
 	info->n_rules = rn_client_rules(c);
 	info->memory = rn_client_memory(c);
-	info->connected_ns = rn_daemon_now() - c->connected_ns;
+	info->connected_ns = rn_mono_ns() - c->connected_ns;
 }
 
 int rn_handle_CLIENT_LIST(struct rn_request *r)

@@ -8,6 +8,7 @@
 #include <errno.h>
 
 #include "client.h"
+#include "clock.h"
 #include "daemon.h"
 #include "route.h"
 
@@ -16,14 +17,6 @@
 #define DAEMON_RATE  200u
 #define DAEMON_BURST 256u
 
-static bool may_resolve(struct rn_bucket *b, uint64_t rate, uint64_t burst)
-{
-	if (!b->rate)
-		rn_bucket_set(b, rate, burst);
-	rn_bucket_refill(b, rn_daemon_now());
-	return rn_bucket_has(b, 1);
-}
-
 int rn_handle_ROUTE(struct rn_request *r)
 {
 	const struct rawnet_req_route *req = r->req;
@@ -31,7 +24,8 @@ int rn_handle_ROUTE(struct rn_request *r)
 	struct rn_daemon *d = c->daemon;
 	struct rn_usage *usage = rn_usage_of(&d->usages, c->peer.uid);
 	struct rn_served *s = rn_daemon_find_port(d, req->dev, r->err);
-	bool resolve;
+	uint64_t now;
+	struct rn_route_terms terms;
 	int rc;
 
 	if (!s)
@@ -45,10 +39,12 @@ int rn_handle_ROUTE(struct rn_request *r)
 		return rn_fail(r->err, -EINVAL, "family %u: neither 4 nor 6", req->family);
 	if (req->reserved[0] || req->reserved[1] || req->reserved[2])
 		return rn_fail(r->err, -EINVAL, "reserved: not zero");
-	resolve = may_resolve(&usage->resolve, USER_RATE, USER_BURST) &&
-		  may_resolve(&d->resolve, DAEMON_RATE, DAEMON_BURST);
-	rc = rn_route_find(s->port, req->family, req->dst, &resolve, r->rep, r->err);
-	if (resolve && !rc) {
+	now = rn_mono_ns();
+	terms.names = rn_policy_may_watch(d->config, &c->peer);
+	terms.resolve = rn_bucket_offers(&usage->resolve, USER_RATE, USER_BURST, now) &&
+			rn_bucket_offers(&d->resolve, DAEMON_RATE, DAEMON_BURST, now);
+	rc = rn_route_find(s->port, req->family, req->dst, &terms, r->rep, r->err);
+	if (terms.resolve && !rc) {
 		rn_bucket_take(&usage->resolve, 1);
 		rn_bucket_take(&d->resolve, 1);
 	}

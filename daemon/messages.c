@@ -16,6 +16,7 @@
 #include <sys/socket.h>
 
 #include "adopt.h"
+#include "clock.h"
 #include "closer.h"
 #include "daemon.h"
 #include "log.h"
@@ -231,7 +232,7 @@ static bool read_message(struct rn_client *c)
 static int on_client(sd_event_source *source, int fd, uint32_t revents, void *arg)
 {
 	struct rn_client *c = arg;
-	uint64_t began = rn_daemon_now();
+	uint64_t began = rn_mono_ns();
 
 	(void)source;
 	(void)fd;
@@ -240,7 +241,7 @@ static int on_client(sd_event_source *source, int fd, uint32_t revents, void *ar
 	else if (revents & (EPOLLHUP | EPOLLERR) && !(revents & EPOLLIN))
 		rn_client_lost(c);
 	for (int i = 0; i < READ_BURST && !c->held && !c->dead; i++)
-		if (!read_message(c) || rn_daemon_now() - began > READ_NS)
+		if (!read_message(c) || rn_mono_ns() - began > READ_NS)
 			break;
 	return 0;
 }

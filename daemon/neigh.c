@@ -14,9 +14,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "neigh_msg.h"
 #include "steer.h"
 
@@ -271,11 +271,9 @@ void rn_neigh_reopen(struct rn_neigh *n)
 
 static bool pay(struct rn_neigh *n)
 {
-	struct timespec ts;
-	uint64_t now, fresh;
+	const uint64_t now = rn_mono_ns();
+	uint64_t fresh;
 
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	now = (uint64_t)ts.tv_sec * NSEC + (uint64_t)ts.tv_nsec;
 	fresh = now - n->last > NSEC ? RATE : (now - n->last) * RATE / NSEC;
 	if (fresh) {
 		n->tokens = n->tokens + fresh > RATE_ROOM ? RATE_ROOM : n->tokens + fresh;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Interfaces and their addresses by rtnetlink: single questions and dumps. Each question opens a
- * socket of its own, so that answers never mix with the monitor's events. See netdev.h.
+ * Interfaces and their addresses by rtnetlink: single questions, by one socket that is kept, and
+ * dumps, each by its own; answers never mix with the monitor's events. See netdev.h.
  */
 #include "netdev.h"
 
@@ -11,14 +11,50 @@
 #include <linux/rtnetlink.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
+#include <sys/socket.h>
+#include <sys/time.h>
 
 #include "netdev_link.h"
 
 #define DUMP_TRIES 5
 
-static int ask_once(struct mnl_socket *nl, struct nlmsghdr *nlh, mnl_cb_t cb, void *data)
+/* The kernel answers while it is asked, so this is for answers that got lost: the control thread
+ * does not wait for them for ever. */
+static const struct timeval patience = {.tv_sec = 2};
+
+static struct mnl_socket *open_socket(void)
 {
+	struct mnl_socket *nl = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
+	int err;
+
+	if (nl && !mnl_socket_bind(nl, 0, MNL_SOCKET_AUTOPID) &&
+	    !setsockopt(mnl_socket_get_fd(nl), SOL_SOCKET, SO_RCVTIMEO, &patience,
+			sizeof(patience)))
+		return nl;
+	err = errno;
+	if (nl)
+		mnl_socket_close(nl);
+	errno = err;
+	return NULL;
+}
+
+/* The next datagram that answers this question; an answer that came too late belongs to none. */
+static ssize_t next_answer(struct mnl_socket *nl, uint8_t *buf, uint32_t seq)
+{
+	const struct nlmsghdr *first = (const void *)buf;
+	ssize_t n;
+
+	do
+		n = mnl_socket_recvfrom(nl, buf, RN_NETLINK_BUF);
+	while (n >= (ssize_t)sizeof(*first) && first->nlmsg_seq != seq);
+	if (n < 0 && errno == EAGAIN)
+		errno = ETIMEDOUT;
+	return n;
+}
+
+static int ask_by(struct mnl_socket *nl, struct nlmsghdr *nlh, mnl_cb_t cb, void *data)
+{
+	static uint32_t seq;
 	unsigned portid = mnl_socket_get_portid(nl);
 	uint8_t *buf = malloc(RN_NETLINK_BUF);
 	ssize_t n;
@@ -26,12 +62,13 @@ static int ask_once(struct mnl_socket *nl, struct nlmsghdr *nlh, mnl_cb_t cb, vo
 
 	if (!buf)
 		return ret;
+	nlh->nlmsg_seq = ++seq;
 	if (mnl_socket_sendto(nl, nlh, nlh->nlmsg_len) < 0) {
 		ret = -errno;
 		goto out;
 	}
 	do {
-		n = mnl_socket_recvfrom(nl, buf, RN_NETLINK_BUF);
+		n = next_answer(nl, buf, nlh->nlmsg_seq);
 		ret = n < 0 ? -1 : mnl_cb_run(buf, (size_t)n, nlh->nlmsg_seq, portid, cb, data);
 	} while (ret > MNL_CB_STOP && (nlh->nlmsg_flags & NLM_F_DUMP) == NLM_F_DUMP);
 	ret = ret < 0 ? -errno : 0;
@@ -42,12 +79,22 @@ out:
 
 int rn_netlink_ask(struct nlmsghdr *nlh, mnl_cb_t cb, void *data)
 {
-	struct mnl_socket *nl = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
+	static struct mnl_socket *kept;
+
+	if (!kept)
+		kept = open_socket();
+	return kept ? ask_by(kept, nlh, cb, data) : -errno;
+}
+
+/* By a socket of its own: one that was not read to its end is in the way of the next. */
+static int dump_once(struct nlmsghdr *nlh, mnl_cb_t cb, void *data)
+{
+	struct mnl_socket *nl = open_socket();
 	int ret;
 
 	if (!nl)
 		return -errno;
-	ret = mnl_socket_bind(nl, 0, MNL_SOCKET_AUTOPID) < 0 ? -errno : ask_once(nl, nlh, cb, data);
+	ret = ask_by(nl, nlh, cb, data);
 	mnl_socket_close(nl);
 	return ret;
 }
@@ -63,12 +110,11 @@ int rn_netlink_dump(uint16_t type, mnl_cb_t cb, void *data)
 		nlh = mnl_nlmsg_put_header(request);
 		nlh->nlmsg_type = type;
 		nlh->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
-		nlh->nlmsg_seq = (uint32_t)time(NULL) + (uint32_t)i;
 		if (type == RTM_GETADDR)
 			mnl_nlmsg_put_extra_header(nlh, sizeof(struct ifaddrmsg));
 		else
 			mnl_nlmsg_put_extra_header(nlh, sizeof(struct ifinfomsg));
-		ret = rn_netlink_ask(nlh, cb, data); /* -EINTR: NLM_F_DUMP_INTR */
+		ret = dump_once(nlh, cb, data); /* -EINTR: NLM_F_DUMP_INTR */
 	}
 	return ret;
 }
@@ -169,7 +215,6 @@ int rn_netdev_get(const char *dev, struct rn_netdev *nd, struct rn_err *err)
 		return rn_fail(err, -EINVAL, "dev %.32s: not a name of an interface", dev);
 	nlh->nlmsg_type = RTM_GETLINK;
 	nlh->nlmsg_flags = NLM_F_REQUEST;
-	nlh->nlmsg_seq = (uint32_t)time(NULL);
 	mnl_nlmsg_put_extra_header(nlh, sizeof(struct ifinfomsg));
 	mnl_attr_put_strz(nlh, IFLA_IFNAME, dev);
 	ret = rn_netlink_ask(nlh, one_link, nd);

@@ -32,7 +32,7 @@ static bool l4_check(const uint8_t *frame, uint32_t have, const struct rn_ip_lay
 		return false;
 	if (!(first->flags & RAWNET_TX_TSO))
 		return true;
-	return first->u.tx.tso_mss && first->u.tx.l4_len >= TCP_MIN &&
+	return first->u.tx.tso_mss >= RAWNET_TX_MSS_MIN && first->u.tx.l4_len >= TCP_MIN &&
 	       first->u.tx.l4_len == (l4[12] >> 4) * 4 && first->u.tx.l4_len <= room;
 }
 

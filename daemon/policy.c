@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "clock.h"
+#include "daemon.h"
 #include "match.h"
 
 static bool in_group(const struct rn_peer *peer, gid_t gid)
@@ -174,13 +176,28 @@ int rn_policy_room(const struct rn_policy_entry *e, const struct rn_usage *u,
 	return 0;
 }
 
+static void free_unless_owing(struct rn_usage *u, uint64_t now)
+{
+	u->gone = rn_bucket_owes(&u->resolve, now) || rn_bucket_owes(&u->mend, now);
+	if (u->gone)
+		return;
+	cds_list_del(&u->list);
+	free(u);
+}
+
 struct rn_usage *rn_usage_of(struct cds_list_head *usages, uid_t uid)
 {
-	struct rn_usage *u;
+	struct rn_usage *u, *next;
 
-	cds_list_for_each_entry (u, usages, list)
-		if (u->uid == uid)
-			return u;
+	cds_list_for_each_entry (u, usages, list) {
+		if (u->uid != uid)
+			continue;
+		u->gone = false;
+		return u;
+	}
+	cds_list_for_each_entry_safe (u, next, usages, list)
+		if (u->gone)
+			free_unless_owing(u, rn_mono_ns());
 	u = calloc(1, sizeof(*u));
 	if (!u)
 		return NULL;
@@ -207,8 +224,6 @@ void rn_usage_sub(struct rn_usage *u, const struct rawnet_quota *less)
 	u->used.rules -= less->rules;
 	u->used.attachments -= less->attachments;
 	u->used.connections -= less->connections;
-	if (!memcmp(&u->used, &none, sizeof(none))) {
-		cds_list_del(&u->list);
-		free(u);
-	}
+	if (!memcmp(&u->used, &none, sizeof(none)))
+		free_unless_owing(u, rn_mono_ns());
 }

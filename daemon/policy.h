@@ -29,11 +29,14 @@ struct rn_peer {
 	const char *socket; /* path of the listening socket */
 };
 
-/* What a uid has. */
+/* What a uid has, and what it may cause. */
 struct rn_usage {
 	uid_t uid;
+	bool gone; /* nothing is used: kept until its buckets are full, so that who leaves and comes
+		      again finds them as they were */
 	struct rawnet_quota used;
 	struct rn_bucket resolve; /* neighbours that it may make the kernel ask for */
+	struct rn_bucket mend; /* queues of its that the device failed and that are set up again */
 	struct cds_list_head list;
 };
 
@@ -59,7 +62,7 @@ int rn_policy_room(const struct rn_policy_entry *entry, const struct rn_usage *u
 /* The usage of a uid; made when it is asked for first. NULL: out of memory. */
 struct rn_usage *rn_usage_of(struct cds_list_head *usages, uid_t uid);
 void rn_usage_add(struct rn_usage *usage, const struct rawnet_quota *more);
-/* Gives back; an empty usage is freed. */
+/* Gives back; an empty usage is freed, now or when others are made later. */
 void rn_usage_sub(struct rn_usage *usage, const struct rawnet_quota *less);
 
 #endif

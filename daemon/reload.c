@@ -8,6 +8,7 @@
 #include <systemd/sd-daemon.h>
 
 #include "client.h"
+#include "clock.h"
 #include "daemon.h"
 #include "log.h"
 
@@ -56,7 +57,7 @@ int rn_daemon_on_reload(sd_event_source *source, const struct signalfd_siginfo *
 	(void)source;
 	(void)si;
 	sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%llu",
-		   (unsigned long long)(rn_daemon_now() / 1000));
+		   (unsigned long long)(rn_mono_ns() / 1000));
 	if (rn_config_load(d->config->path, &new, &err)) {
 		rn_error("reload: %s; the old configuration stays", err.text);
 		snprintf(why, sizeof(why), "; not reloaded: %s", err.text);

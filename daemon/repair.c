@@ -19,10 +19,16 @@
 #include "attachment.h"
 #include "backend/backend.h"
 #include "client.h"
+#include "clock.h"
 #include "daemon.h"
 #include "log.h"
 
 #define REOPEN_USEC 500000u /* between attempts */
+
+/* Queues of one user that are set up again, whichever they are: a second each, after so many. What
+ * a client does with a queue may be why it fails. */
+#define MEND_RATE  1u
+#define MEND_BURST 64u
 
 /* ---- queues ---- */
 
@@ -30,6 +36,18 @@ static const char *const fault_text[RAWNET_BYE_COUNT] = {
 	[RAWNET_BYE_RING] = "a ring index ran ahead or back, or a chain of slots was not finished",
 	[RAWNET_BYE_DEVICE] = "the device failed its queue",
 };
+
+static int mend_queue(struct rn_client *c, struct rn_queue *q, struct rn_err *err)
+{
+	struct rn_usage *u = rn_usage_of(&c->daemon->usages, c->peer.uid);
+	struct rn_port *port = q->at->port;
+	bool may = u && rn_bucket_offers(&u->mend, MEND_RATE, MEND_BURST, rn_mono_ns());
+	int rc = port->backend->queue_mend ? port->backend->queue_mend(port, q, may, err) : -EIO;
+
+	if (may && rc)
+		rn_bucket_take(&u->mend, 1);
+	return rc;
+}
 
 static void mend(struct rn_client *c, struct rn_attachment *at)
 {
@@ -43,7 +61,7 @@ static void mend(struct rn_client *c, struct rn_attachment *at)
 		/* acquire: sees what made it sick */
 		if (!__atomic_exchange_n(&q->sick, 0, __ATOMIC_ACQUIRE) || port->failed)
 			continue;
-		rc = port->backend->queue_mend ? port->backend->queue_mend(port, q, &err) : -EIO;
+		rc = mend_queue(c, q, &err);
 		if (rc > 0)
 			rn_warn("client %u (%s), %s: the device failed queue %u, which is set up "
 				"again",

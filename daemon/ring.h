@@ -3,7 +3,7 @@
  * The daemon's side of a ring, inline, for pollers. The other side is hostile by assumption:
  *   - our index lives in struct rn_ring and is never read back from shared memory;
  *   - the client's index is loaded once and checked against what it may be: neither behind what it
- *     was, nor more than a ring ahead of ours;
+ *     was, nor more than a ring ahead of our published one;
  *   - a slot is copied once, and only the copy is looked at.
  * Memory order is the mirror of rawnet/ring.h: acquire on the client's index pairs with its release
  * after the slots were written; release on ours pairs with its acquire before it reads or reuses
@@ -18,16 +18,17 @@
 
 #include "queue.h"
 
-/* Looks at the client's index: how many slots are ours, or -1 if the client lies. */
+/* Looks at the client's index: how many slots are ours, or -1 if the client lies. It is measured by
+ * what we published: slots that this turn finished are not the client's yet. */
 static inline int64_t rn_ring_look(struct rn_ring *r)
 {
 	uint32_t client = __atomic_load_n(&r->ctl->client, __ATOMIC_ACQUIRE);
-	uint32_t ours = client - r->daemon;
+	uint32_t ahead = client - r->published;
 
-	if (ours > r->mask + 1 || ours < r->client - r->daemon)
+	if (ahead > r->mask + 1 || ahead < r->client - r->published)
 		return -1;
 	r->client = client;
-	return ours;
+	return client - r->daemon;
 }
 
 /* One copy of a slot: two 8-byte loads that the compiler may not repeat. */

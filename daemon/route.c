@@ -23,6 +23,7 @@ struct ask {
 	uint8_t family;
 	const uint8_t *dst;
 	char text[INET6_ADDRSTRLEN]; /* dst */
+	struct rn_route_terms *terms;
 	struct rn_err *err;
 };
 
@@ -90,9 +91,10 @@ static int refused(const struct ask *a, int rc)
 
 static int elsewhere(const struct ask *a, uint32_t oif)
 {
-	char name[IF_NAMESIZE] = "another";
+	char name[IF_NAMESIZE + 8] = "another interface";
 
-	if_indextoname(oif, name);
+	if (a->terms->names)
+		if_indextoname(oif, name);
 	return rn_fail(a->err, -EXDEV, "dst %s: leaves by %s, not by %s", a->text, name,
 		       a->port->config.dev);
 }
@@ -153,9 +155,9 @@ static int use(const struct ask *a, uint32_t oif, const struct rawnet_rep_route 
 	return 0;
 }
 
-static int find_neighbour(const struct ask *a, uint32_t oif, bool *resolve,
-			  struct rawnet_rep_route *rep)
+static int find_neighbour(const struct ask *a, uint32_t oif, struct rawnet_rep_route *rep)
 {
+	bool *resolve = &a->terms->resolve;
 	_Alignas(8) uint8_t buf[RN_ROUTE_QUESTION];
 	struct rn_neighbour n = {0};
 	bool may = *resolve;
@@ -177,7 +179,7 @@ static int find_neighbour(const struct ask *a, uint32_t oif, bool *resolve,
 }
 
 static int describe(const struct ask *a, const struct rn_route *route, const struct rn_vlan *vlan,
-		    bool *resolve, struct rawnet_rep_route *rep)
+		    struct rawnet_rep_route *rep)
 {
 	bool group = route->type == RTN_BROADCAST || is_group(a);
 
@@ -190,17 +192,17 @@ static int describe(const struct ask *a, const struct rn_route *route, const str
 	memcpy(rep->via, route->via_family && !group ? route->via : a->dst,
 	       rn_family_size(rep->via_family));
 	if (!group)
-		return find_neighbour(a, route->oif, resolve, rep);
-	*resolve = false;
+		return find_neighbour(a, route->oif, rep);
+	a->terms->resolve = false;
 	group_mac(a, route->type, rep->dmac);
 	rep->state = RAWNET_HOP_READY;
 	return 0;
 }
 
-int rn_route_find(const struct rn_port *port, uint8_t family, const uint8_t *dst, bool *resolve,
-		  struct rawnet_rep_route *rep, struct rn_err *err)
+int rn_route_find(const struct rn_port *port, uint8_t family, const uint8_t *dst,
+		  struct rn_route_terms *terms, struct rawnet_rep_route *rep, struct rn_err *err)
 {
-	struct ask a = {.port = port, .family = family, .dst = dst, .err = err};
+	struct ask a = {.port = port, .family = family, .dst = dst, .terms = terms, .err = err};
 	struct rn_route route = {0};
 	struct rn_vlan vlan = {0};
 	int rc;
@@ -221,7 +223,7 @@ int rn_route_find(const struct rn_port *port, uint8_t family, const uint8_t *dst
 	case RTN_UNICAST:
 	case RTN_BROADCAST:
 	case RTN_MULTICAST:
-	case RTN_ANYCAST: return describe(&a, &route, &vlan, resolve, rep);
+	case RTN_ANYCAST: return describe(&a, &route, &vlan, rep);
 	case RTN_LOCAL: return rn_fail(err, -EXDEV, "dst %s: is an address of this host", a.text);
 	case RTN_BLACKHOLE: return refused(&a, -EINVAL);
 	case RTN_PROHIBIT: return refused(&a, -EACCES);

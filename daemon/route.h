@@ -11,10 +11,14 @@
 #include "err.h"
 #include "port.h"
 
-/* *resolve: the kernel may be told to resolve; afterwards: it was. -EOPNOTSUPP: not a port or route
- * that this can be said of; -ENETUNREACH, -EHOSTUNREACH, -EACCES, ...: what the kernel says;
- * -EXDEV: another interface's. */
-int rn_route_find(const struct rn_port *port, uint8_t family, const uint8_t *dst, bool *resolve,
-		  struct rawnet_rep_route *rep, struct rn_err *err);
+struct rn_route_terms {
+	bool resolve; /* the kernel may be told to resolve; afterwards: it was */
+	bool names; /* the asker may know what other interfaces there are */
+};
+
+/* -EOPNOTSUPP: not a port or route that this can be said of; -ENETUNREACH, -EHOSTUNREACH, -EACCES,
+ * ...: what the kernel says; -EXDEV: another interface's. */
+int rn_route_find(const struct rn_port *port, uint8_t family, const uint8_t *dst,
+		  struct rn_route_terms *terms, struct rawnet_rep_route *rep, struct rn_err *err);
 
 #endif

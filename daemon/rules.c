@@ -10,6 +10,7 @@
 
 #include "backend/backend.h"
 #include "client.h"
+#include "clock.h"
 #include "daemon.h"
 #include "journal.h"
 #include "log.h"
@@ -105,7 +106,7 @@ int rn_rules_confirm(struct rn_daemon *d, uint64_t id)
 uint32_t rn_rules_left(const struct rn_daemon *d, uint64_t id)
 {
 	const struct tentative *t = find_tentative(d, id);
-	uint64_t now = rn_daemon_now();
+	uint64_t now = rn_mono_ns();
 
 	return t && t->end_ns > now ? (uint32_t)((t->end_ns - now + 999999999u) / 1000000000u) : 0;
 }
@@ -253,7 +254,7 @@ int rn_rules_add(struct rn_daemon *d, const struct rn_rule_request *q, struct rn
 	rn_police_changed();
 	rc = add_neigh(d, q->served, *rule, err);
 	if (!rc && q->confirm) {
-		rc = make_tentative(d, *rule, rn_daemon_now() + q->confirm * 1000000000ull);
+		rc = make_tentative(d, *rule, rn_mono_ns() + q->confirm * 1000000000ull);
 		if (rc)
 			rn_fail(err, rc, "confirm: %s", strerror(-rc));
 	}

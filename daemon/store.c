@@ -3,6 +3,7 @@
 #include "store.h"
 
 #include <errno.h>
+#include <search.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,7 +21,15 @@ struct kept {
  * above 128 KiB it could not be started (execve(2), MAX_ARG_STRLEN). */
 #define NAMES_MOST 120000u
 
+/* What the manager keeps under one name. What is not kept must not be counted when it is let go of:
+ * whoever is refused again and again would make room that is not there. */
+struct name {
+	char text[RN_STORE_NAME];
+	size_t size; /* of the text with what is behind it, for each descriptor */
+};
+
 static bool works;
+static void *names; /* struct name, tsearch(3) */
 static size_t names_size;
 static struct kept *kept;
 static unsigned n_kept;
@@ -38,6 +47,53 @@ static bool remember(const char *name, int fd)
 	return true;
 }
 
+static int by_text(const void *a, const void *b)
+{
+	return strcmp(((const struct name *)a)->text, ((const struct name *)b)->text);
+}
+
+static struct name name_of(const char *text)
+{
+	struct name n = {.size = strlen(text) + 1};
+
+	snprintf(n.text, sizeof(n.text), "%s", text);
+	return n;
+}
+
+static bool count_in(const char *text)
+{
+	const struct name key = name_of(text);
+	struct name **at = tfind(&key, &names, by_text), *n;
+
+	if (!at) {
+		n = malloc(sizeof(*n));
+		if (!n)
+			return false;
+		*n = key;
+		if (!tsearch(n, &names, by_text)) {
+			free(n);
+			return false;
+		}
+	} else {
+		(*at)->size += key.size;
+	}
+	names_size += key.size;
+	return true;
+}
+
+static bool count_out(const char *text)
+{
+	const struct name key = name_of(text);
+	struct name **at = tfind(&key, &names, by_text), *n = at ? *at : NULL;
+
+	if (!n)
+		return false;
+	names_size -= n->size;
+	tdelete(&key, &names, by_text);
+	free(n);
+	return true;
+}
+
 bool rn_store_is_name(const char *name)
 {
 	return !strncmp(name, "rn.", 3);
@@ -50,18 +106,18 @@ static int compare(const void *a, const void *b)
 
 int rn_store_open(bool enabled, struct rn_err *err)
 {
-	char **names = NULL;
-	int n = sd_listen_fds_with_names(0, &names);
+	char **came = NULL;
+	int n = sd_listen_fds_with_names(0, &came);
 	bool all = true;
 
 	works = enabled && getenv("NOTIFY_SOCKET") != NULL;
 	for (int i = 0; i < n; i++) {
-		names_size += strlen(names[i]) + 1;
-		if (rn_store_is_name(names[i]))
-			all &= remember(names[i], SD_LISTEN_FDS_START + i);
-		free(names[i]);
+		all &= count_in(came[i]);
+		if (rn_store_is_name(came[i]))
+			all &= remember(came[i], SD_LISTEN_FDS_START + i);
+		free(came[i]);
 	}
-	free(names);
+	free(came);
 	/* In order, so that thousands of them are found soon: clients wait for that. */
 	if (n_kept)
 		qsort(kept, n_kept, sizeof(*kept), compare);
@@ -83,11 +139,10 @@ void rn_store_put(const char *name, int fd)
 
 	if (!works)
 		return;
-	if (names_size + strlen(name) + 1 > NAMES_MOST) {
+	if (names_size + strlen(name) + 1 > NAMES_MOST || !count_in(name)) {
 		rn_warn("store: %s is not kept over a restart: there are too many names", name);
 		return;
 	}
-	names_size += strlen(name) + 1;
 	/* FDPOLL=0: the manager keeps it although its other end hangs up, we find that out. */
 	snprintf(text, sizeof(text), "FDSTORE=1\nFDPOLL=0\nFDNAME=%s", name);
 	if (sd_pid_notify_with_fds(0, 0, text, &fd, 1) < 0)
@@ -96,10 +151,8 @@ void rn_store_put(const char *name, int fd)
 
 void rn_store_drop(const char *name)
 {
-	if (!works)
-		return;
-	names_size -= names_size < strlen(name) + 1 ? names_size : strlen(name) + 1;
-	sd_notifyf(0, "FDSTOREREMOVE=1\nFDNAME=%s", name);
+	if (works && count_out(name))
+		sd_notifyf(0, "FDSTOREREMOVE=1\nFDNAME=%s", name);
 }
 
 int rn_store_take(const char *name)

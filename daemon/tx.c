@@ -84,6 +84,11 @@ int rn_tx_judge(struct rn_queue *q, const struct rn_chain *c)
 	return rn_police(q, scratch, c->len, rn_chain_tci(&c->slot[0]));
 }
 
+static uint32_t tag_of(const struct rn_chain *c)
+{
+	return rn_chain_tci(&c->slot[0]) >= 0 ? RN_VLAN_TAG : 0;
+}
+
 static enum rn_tx_verdict send_frame(struct rn_queue *q, const struct rn_chain *c,
 				     const struct rn_tx_way *way, void *ctx)
 {
@@ -97,7 +102,7 @@ static enum rn_tx_verdict send_frame(struct rn_queue *q, const struct rn_chain *
 	why = check_copy(q, c, room);
 	if (why)
 		return drop(q, why);
-	if (q->limited && !rn_tx_pay(q, 1, c->len))
+	if (q->limited && !rn_tx_pay(q, 1, c->len + tag_of(c)))
 		return drop(q, RAWNET_Q_TX_DROP_RATE);
 	if (first->flags & (RAWNET_TX_IP_CSUM | RAWNET_TX_L4_CSUM))
 		rn_count(q, RAWNET_Q_TX_SW_CSUM, rn_offload_csum(room, c->len, first));
@@ -106,22 +111,24 @@ static enum rn_tx_verdict send_frame(struct rn_queue *q, const struct rn_chain *
 }
 
 /*
- * Each frame of the n is paid once, with its headers and tag, before it goes. Of a packet that is
- * sent in part the client may have made another since: what is more than was paid is paid then,
- * each frame as one of the longest.
+ * What is left of n frames is paid before it goes, with the headers and tag of each. Of a packet
+ * that was sent in part the client may have made another one since: what is more than was paid for
+ * is paid then.
  */
 static bool pay_segments(struct rn_queue *q, const struct rn_chain *c, uint32_t n, uint32_t header)
 {
-	const struct rawnet_slot *first = &c->slot[0];
-	uint32_t tag = rn_chain_tci(first) >= 0 ? RN_VLAN_TAG : 0, more = n - q->tx_paid;
-	uint32_t bytes = q->tx_paid ? more * (header + first->u.tx.tso_mss + tag)
-				    : c->len + (n - 1) * header + n * tag;
+	uint32_t frames = n - q->tx_segment, done = q->tx_segment * c->slot[0].u.tx.tso_mss;
+	uint32_t bytes, more, more_bytes;
 
-	if (!q->limited || n <= q->tx_paid)
+	if (q->tx_segment >= n)
 		return true;
-	if (!rn_tx_pay(q, more, bytes))
+	bytes = c->len - header - done + frames * (header + tag_of(c));
+	more = frames > q->tx_paid ? frames - q->tx_paid : 0;
+	more_bytes = bytes > q->tx_paid_bytes ? bytes - q->tx_paid_bytes : 0;
+	if ((more || more_bytes) && !rn_tx_pay(q, more, more_bytes))
 		return false;
-	q->tx_paid = n;
+	q->tx_paid += more;
+	q->tx_paid_bytes += more_bytes;
 	return true;
 }
 
@@ -129,6 +136,7 @@ static enum rn_tx_verdict send_segments(struct rn_queue *q, const struct rn_chai
 					const struct rn_tx_way *way, void *ctx)
 {
 	const struct rawnet_slot *first = &c->slot[0];
+	const bool limited = q->limited; /* the control thread changes it */
 	uint32_t header, longest;
 	unsigned n;
 	int why;
@@ -146,17 +154,19 @@ static enum rn_tx_verdict send_segments(struct rn_queue *q, const struct rn_chai
 	longest = header + first->u.tx.tso_mss;
 	if (longest > rn_chain_longest(q->hwq->port))
 		return drop(q, RAWNET_Q_TX_DROP_LONG);
-	if (!pay_segments(q, c, n, header))
+	if (limited && !pay_segments(q, c, n, header))
 		return drop(q, RAWNET_Q_TX_DROP_RATE);
 	for (; q->tx_segment < n; q->tx_segment++) {
 		uint8_t *room = way->reserve(ctx);
+		uint32_t len;
 
 		if (!room)
 			return RN_TX_FULL;
-		submit(q, way, ctx, room,
-		       rn_offload_segment(scratch, c->len, first, q->tx_segment, room),
-		       rn_chain_tci(first));
+		len = rn_offload_segment(scratch, c->len, first, q->tx_segment, room);
+		submit(q, way, ctx, room, len, rn_chain_tci(first));
 		rn_count(q, RAWNET_Q_TX_SW_TSO, 1);
+		q->tx_paid -= limited;
+		q->tx_paid_bytes -= limited ? len + tag_of(c) : 0;
 	}
 	return RN_TX_SENT;
 }
@@ -174,7 +184,7 @@ enum rn_tx_verdict rn_tx_copy(struct rn_queue *q, const struct rn_chain *c,
 	v = (c->slot[0].flags & RAWNET_TX_TSO) ? send_segments(q, c, way, ctx)
 					       : send_frame(q, c, way, ctx);
 	if (v != RN_TX_FULL)
-		q->tx_segment = q->tx_paid = 0;
+		q->tx_segment = q->tx_paid = q->tx_paid_bytes = 0;
 	return v;
 }
 

@@ -21,8 +21,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
-#include <time.h>
 
+#include "../clock.h"
 #include "../port.h"
 #include "../probes.h"
 #include "../queue.h"
@@ -91,8 +91,8 @@ struct rn_backend {
 	int (*queue_create)(struct rn_port *port, struct rn_queue *q, struct rn_err *err);
 	void (*queue_destroy)(struct rn_port *port, struct rn_queue *q);
 	/* Owned queues: the device failed this one (rn_queue_sick). 1: it works again; 0: it
-	 * worked; or why its client has to go. */
-	int (*queue_mend)(struct rn_port *port, struct rn_queue *q, struct rn_err *err);
+	 * worked; or why its client has to go. may: there is a budget to set it up again. */
+	int (*queue_mend)(struct rn_port *port, struct rn_queue *q, bool may, struct rn_err *err);
 	/* port->event_fd is readable: the device has news. What concerns a queue becomes
 	 * rn_queue_sick(); the whole device's end becomes port->failed. */
 	void (*events)(struct rn_port *port);
@@ -153,14 +153,6 @@ struct rn_frame {
 	uint32_t hash; /* with RAWNET_RX_HASH */
 	uint64_t stamp; /* ns CLOCK_REALTIME; 0: the delivery's own time if the queue wants one */
 };
-
-static inline uint64_t rn_wall_ns(void) /* CLOCK_REALTIME */
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_REALTIME, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
-}
 
 /* A frame of one piece, of which nothing else is known. An initializer would clear all pieces
  * first: that costs more than the rest, and stalls who reads them. */

@@ -114,6 +114,7 @@ RAWNET_STATIC_ASSERT(sizeof(struct rawnet_capture) == 32, "capture header is 32 
 #define RAWNET_TX_TSO	  0x0008u /* segment TCP by tso_mss (l2_len, l3_len, l4_len) */
 #define RAWNET_TX_VLAN	  0x0010u /* insert vlan_tci */
 #define RAWNET_TX_KNOWN	  0x001fu /* any other bit drops the packet as malformed */
+#define RAWNET_TX_MSS_MIN 48u /* smaller segments make too many of one packet: malformed */
 
 /* Who sleeps. Written only when a side goes to sleep or wakes, so normally a shared clean line. */
 struct rawnet_ring_sleep {

@@ -13,21 +13,23 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	/* A copy of its exact size: a byte beyond is seen. */
 	char *text = malloc(size ? size : 1);
 	int whole, part = 0;
-	bool head, head_part = false;
+	struct http_request request, request_part = {0};
 
 	must(text);
 	memcpy(text, data, size);
-	whole = http_read(text, size, &head);
+	whole = http_read(text, size, &request);
 	for (size_t n = 0; n <= size && !part; n += n < 64 ? 1 : 13)
-		part = http_read(text, n, &head_part);
+		part = http_read(text, n, &request_part);
 	if (part)
-		must(part == whole && head_part == head);
+		must(part == whole && request_part.head == request.head &&
+		     request_part.by_name == request.by_name);
 	if (whole) {
 		must(strcmp(http_status(whole), "Error") != 0);
 		must(whole == 200 || http_advice(whole)[0]);
 	}
 	if (whole == 200)
-		must(!memcmp(text, head ? "HEAD /metrics" : "GET /metrics", head ? 13 : 12));
+		must(!memcmp(text, request.head ? "HEAD /metrics" : "GET /metrics",
+			     request.head ? 13 : 12));
 	if (!whole)
 		must(size < HTTP_MOST);
 	free(text);

@@ -58,8 +58,9 @@ extern const struct act ring_acts[], memory_acts[], message_acts[], wire_acts[],
 /* Connected, nothing said. */
 void session_dial(struct session *s);
 void session_hello(struct session *s, const char *label);
-/* HELLO, ATTACH to orders.dev, all rx slots posted, the rule of orders.match. request: sizes, or
- * NULL for small rings. */
+/* HELLO, ATTACH to orders.dev, all rx slots posted. request: sizes, or NULL for small rings. */
+void session_join(struct session *s, const char *label, const struct rawnet_req_attach *request);
+/* The same, and the rule of orders.match. */
 void session_open(struct session *s, const char *label, const struct rawnet_req_attach *request);
 void session_close(struct session *s);
 /* ATTACH alone: 0, or the refusal's -errno. */

@@ -225,7 +225,7 @@ int session_rule(struct session *s, const char *match, uint64_t *rule)
 	return rc;
 }
 
-void session_open(struct session *s, const char *label, const struct rawnet_req_attach *request)
+void session_join(struct session *s, const char *label, const struct rawnet_req_attach *request)
 {
 	int rc;
 
@@ -235,6 +235,13 @@ void session_open(struct session *s, const char *label, const struct rawnet_req_
 	if (rc)
 		die("ATTACH: %s", strerror(-rc));
 	session_post(s);
+}
+
+void session_open(struct session *s, const char *label, const struct rawnet_req_attach *request)
+{
+	int rc;
+
+	session_join(s, label, request);
 	rc = orders.match ? session_rule(s, orders.match, NULL) : 0;
 	if (rc)
 		die("FLOW_ADD: %s", strerror(-rc));

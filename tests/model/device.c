@@ -28,6 +28,7 @@
 
 #define SQ_BUDGET   64
 #define WIRE_BUDGET 64
+#define PORT_BUDGET 16384 /* frames from a port: a ring full of 64 bytes each */
 #define SPIN_TURNS  50 /* idle turns before the first sleep */
 #define SLEEP_NS    20000
 #define LONG_TURNS  20000 /* idle turns before sleeping longer */
@@ -127,6 +128,7 @@ static void follow_link(struct cx_dev *dev)
 
 static bool turn(struct cx_dev *dev)
 {
+	int budget = dev->cfg->wire == CX_WIRE_END ? PORT_BUDGET : WIRE_BUDGET;
 	bool busy = cx_uar_scan(dev);
 	struct cx_sq *sq;
 	struct cx_rq *rq;
@@ -136,7 +138,7 @@ static bool turn(struct cx_dev *dev)
 		for (sq = dev->sqs; sq; sq = sq->next)
 			busy |= cx_sq_run(sq, SQ_BUDGET) > 0;
 	if (!cx_faults.frozen_rx)
-		busy |= cx_wire_poll(dev, WIRE_BUDGET) > 0;
+		busy |= cx_wire_poll(dev, budget) > 0;
 	for (rq = dev->rqs; rq; rq = rq->next)
 		if (rq->state == CX_ERROR)
 			cx_rq_flush(rq);

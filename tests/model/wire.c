@@ -143,7 +143,7 @@ bool cx_wire_ready(struct cx_dev *dev)
 	struct cx_wire *w = dev->wire;
 
 	if (w->kind == CX_WIRE_END && !w->gone && dev->port_up)
-		return cx_port_reserve(w->port, CX_RING_TX, CX_FRAME_MAX) != NULL;
+		return cx_port_has_room(w->port, CX_RING_TX, CX_REQUEST_MAX);
 	return w->kind != CX_WIRE_TEST || w->out.head - w->out.tail < QUEUE;
 }
 

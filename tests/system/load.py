@@ -125,7 +125,8 @@ def ask(ns, address, port, count, **kwargs):
 
 
 def answered(ns, address, port, count, **kwargs):
-    a = ask(ns, address, port, count, **kwargs)
+    """Each, however long a busy machine takes."""
+    a = ask(ns, address, port, count, patience=PATIENCE, **kwargs)
     assert a.back == a.sent == count and not a.wrong and not a.refused, str(a)
 
 

@@ -14,9 +14,9 @@
 
 static int read_text(const char *text)
 {
-	bool head;
+	struct http_request request;
 
-	return http_read(text, strlen(text), &head);
+	return http_read(text, strlen(text), &request);
 }
 
 #define LINE(text)  text "\r\n\r\n"
@@ -71,6 +71,7 @@ static void reads_requests(void **state)
 		{"\x16\x03\x01", 400}, /* TLS */
 		{FIELD("Host"), 400},
 		{FIELD("Host : a"), 400},
+		{FIELD("Host: a\r\nhost: a"), 400},
 		{FIELD(": a"), 400},
 		{FIELD("A: b\r\n folded"), 400},
 		{FIELD("Content-Length: 1"), 413},
@@ -90,47 +91,80 @@ static void tells_head_from_get(void **state)
 {
 	static const char get[] = LINE("GET /metrics HTTP/1.1"),
 			  head[] = LINE("HEAD /metrics HTTP/1.1");
-	bool is_head;
+	struct http_request request;
 
 	(void)state;
-	assert_int_equal(http_read(get, sizeof(get) - 1, &is_head), 200);
-	assert_false(is_head);
-	assert_int_equal(http_read(head, sizeof(head) - 1, &is_head), 200);
-	assert_true(is_head);
+	assert_int_equal(http_read(get, sizeof(get) - 1, &request), 200);
+	assert_false(request.head);
+	assert_int_equal(http_read(head, sizeof(head) - 1, &request), 200);
+	assert_true(request.head);
+}
+
+/* What nobody's name server can make of this host, and what it can. */
+static void tells_names_from_addresses(void **state)
+{
+	static const char *const addresses[] = {"127.0.0.1",  "127.0.0.1:9748", "[::1]",
+						"[::1]:9748", "localhost",	"LocalHost:80",
+						"",	      "10.1.2.3 ",	"localhost\t"};
+	static const char *const names[] = {"a",
+					    "evil.example:9748",
+					    "127.0.0.1.evil.example",
+					    "localhost.evil",
+					    "localhos",
+					    "[::1",
+					    "metrics"};
+	struct http_request request;
+	char text[128];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(addresses) / sizeof(addresses[0]); i++) {
+		int n = snprintf(text, sizeof(text), FIELD("hOST: %s"), addresses[i]);
+
+		assert_int_equal(http_read(text, (size_t)n, &request), 200);
+		if (request.by_name)
+			fail_msg("\"%s\" is a name", addresses[i]);
+	}
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		int n = snprintf(text, sizeof(text), FIELD("Host:%s"), names[i]);
+
+		assert_int_equal(http_read(text, (size_t)n, &request), 200);
+		if (!request.by_name)
+			fail_msg("\"%s\" is no name", names[i]);
+	}
 }
 
 /* Byte by byte: nothing until the last one, then the answer. */
 static void waits_for_the_end(void **state)
 {
 	static const char text[] = FIELD("Host: localhost:9748\r\nUser-Agent: a/1.0 (b)");
-	bool head;
+	struct http_request request;
 
 	(void)state;
 	for (size_t n = 0; n < sizeof(text) - 1; n++)
-		assert_int_equal(http_read(text, n, &head), 0);
-	assert_int_equal(http_read(text, sizeof(text) - 1, &head), 200);
+		assert_int_equal(http_read(text, n, &request), 0);
+	assert_int_equal(http_read(text, sizeof(text) - 1, &request), 200);
 }
 
 static void bounds_a_request(void **state)
 {
 	static char text[HTTP_MOST + 100];
-	bool head;
+	struct http_request request;
 
 	(void)state;
 	memset(text, 'a', sizeof(text));
 	memcpy(text, "GET /metrics HTTP/1.1\r\nA: ", 26);
-	assert_int_equal(http_read(text, HTTP_MOST - 1, &head), 0);
-	assert_int_equal(http_read(text, HTTP_MOST, &head), 431);
+	assert_int_equal(http_read(text, HTTP_MOST - 1, &request), 0);
+	assert_int_equal(http_read(text, HTTP_MOST, &request), 431);
 	memcpy(text + HTTP_MOST - 4, "\r\n\r\n", 4);
-	assert_int_equal(http_read(text, HTTP_MOST, &head), 200);
+	assert_int_equal(http_read(text, HTTP_MOST, &request), 200);
 	memset(text + HTTP_MOST - 4, 'a', 4);
 	memcpy(text + HTTP_MOST - 3, "\r\n\r\n", 4);
-	assert_int_equal(http_read(text, HTTP_MOST + 1, &head), 431);
+	assert_int_equal(http_read(text, HTTP_MOST + 1, &request), 431);
 }
 
 static void answers(void **state)
 {
-	static const int statuses[] = {200, 400, 404, 405, 408, 413, 431, 500, 505};
+	static const int statuses[] = {200, 400, 404, 405, 408, 413, 421, 431, 500, 505};
 	char text[512], small[16];
 	size_t n;
 
@@ -153,7 +187,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(reads_requests),    cmocka_unit_test(tells_head_from_get),
 		cmocka_unit_test(waits_for_the_end), cmocka_unit_test(bounds_a_request),
-		cmocka_unit_test(answers),
+		cmocka_unit_test(answers),	     cmocka_unit_test(tells_names_from_addresses),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

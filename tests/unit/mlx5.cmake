@@ -8,6 +8,15 @@ rawnet_unit_test(layers_test SOURCES layers_test.c ${CMAKE_SOURCE_DIR}/daemon/ba
   LIBS rawnet-daemon-paths rawnet-err rawnet-flow)
 rawnet_unit_test(mlx5_ways_test SOURCES mlx5_ways_test.c ${CMAKE_SOURCE_DIR}/daemon/backend/mlx5/ways.c
   LIBS rawnet-net rawnet-daemon-paths PkgConfig::ibverbs PkgConfig::mlx5 PkgConfig::urcu-qsbr)
+# The same of the verbs backend.
+rawnet_unit_test(verbs_tx_test SOURCES verbs_tx_test.c ${CMAKE_SOURCE_DIR}/daemon/backend/verbs/tx.c
+  ${CMAKE_SOURCE_DIR}/daemon/offload.c ${CMAKE_SOURCE_DIR}/daemon/offload_csum.c
+  ${CMAKE_SOURCE_DIR}/daemon/offload_tso.c
+  LIBS rawnet-daemon-paths rawnet-err PkgConfig::ibverbs PkgConfig::urcu-qsbr)
+# Where rules send packets: how long they wait for buffers.
+rawnet_unit_test(target_test SOURCES target_test.c ${CMAKE_SOURCE_DIR}/daemon/backend/verbs/target.c
+  LIBS rawnet-daemon-paths rawnet-err PkgConfig::ibverbs PkgConfig::urcu-qsbr)
+target_link_options(target_test PRIVATE -Wl,--wrap=nanosleep)
 # Reads the clock of a device: the software one.
 add_executable(mlx5_clock_test mlx5_clock_test.c ${CMAKE_SOURCE_DIR}/daemon/backend/mlx5/clock.c)
 target_link_libraries(mlx5_clock_test PRIVATE rawnet-daemon-paths PkgConfig::cmocka PkgConfig::ibverbs PkgConfig::mlx5)

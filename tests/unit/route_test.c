@@ -17,6 +17,7 @@
 #include "route.h"
 #include "route_msg.h"
 
+static bool named = true; /* may the asker know other interfaces? */
 static const uint8_t far_mac[6] = {2, 0, 0, 0, 0, 0x42};
 
 static int setup(void **state)
@@ -43,12 +44,16 @@ static int teardown(void **state)
 
 static int find(const char *dst, bool *resolve, struct rawnet_rep_route *rep, struct rn_err *err)
 {
+	struct rn_route_terms terms = {.resolve = *resolve, .names = named};
 	uint8_t family = strchr(dst, ':') ? 6 : 4, addr[16];
+	int rc;
 
 	memset(rep, 0, sizeof(*rep));
 	memset(err, 0, sizeof(*err));
 	assert_int_equal(inet_pton(family == 4 ? AF_INET : AF_INET6, dst, addr), 1);
-	return rn_route_find(&port, family, addr, resolve, rep, err);
+	rc = rn_route_find(&port, family, addr, &terms, rep, err);
+	*resolve = terms.resolve;
+	return rc;
 }
 
 static struct rawnet_rep_route found(const char *dst)
@@ -200,6 +205,9 @@ static void no_way(void **state)
 	not_found("fd09::1", -EXDEV, "address of this host");
 	not_found("127.0.0.1", -EXDEV, "address of this host");
 	not_found("10.8.0.5", -EXDEV, "leaves by net2, not by net0");
+	named = false;
+	not_found("10.8.0.5", -EXDEV, "leaves by another interface, not by net0");
+	named = true;
 	/* The port's own route counts, though the kernel prefers another one. */
 	assert_int_equal(sh("ip route add 10.40.0.0/16 via 10.8.0.9 metric 1 && "
 			    "ip route add 10.40.0.0/16 via 10.9.0.42 metric 2"),

@@ -11,3 +11,5 @@ rawnet_unit_test(flows_test SOURCES flows_test.c
   LIBS rawnet-steer rawnet-data rawnet-net rawnet-flow rawnet-err PkgConfig::urcu-qsbr PkgConfig::urcu-cds
   INCLUDES ${CMAKE_SOURCE_DIR}/daemon)
 target_compile_definitions(flows_test PRIVATE RAWNET_SOURCE="${CMAKE_SOURCE_DIR}")
+rawnet_unit_test(store_test SOURCES store_test.c ${CMAKE_SOURCE_DIR}/daemon/store.c
+  LIBS rawnet-daemon-paths rawnet-err)

@@ -4,6 +4,10 @@ rawnet_unit_test(echo_answer_test SOURCES echo_answer_test.c ${CMAKE_SOURCE_DIR}
   INCLUDES ${CMAKE_SOURCE_DIR}/tools/echo)
 rawnet_unit_test(exporter_http_test SOURCES exporter_http_test.c
   ${CMAKE_SOURCE_DIR}/tools/exporter/http.c INCLUDES ${CMAKE_SOURCE_DIR}/tools/exporter)
+rawnet_unit_test(exporter_serve_test SOURCES exporter_serve_test.c
+  ${CMAKE_SOURCE_DIR}/tools/exporter/serve.c ${CMAKE_SOURCE_DIR}/tools/exporter/http.c
+  ${CMAKE_SOURCE_DIR}/tools/exporter/page.c LIBS Threads::Threads INCLUDES ${CMAKE_SOURCE_DIR}/tools/exporter)
+target_compile_definitions(exporter_serve_test PRIVATE SERVE_MS=60000u)
 rawnet_unit_test(exporter_metrics_test SOURCES exporter_metrics_test.c
   ${CMAKE_SOURCE_DIR}/tools/exporter/metrics.c ${CMAKE_SOURCE_DIR}/tools/exporter/page.c
   LIBS rawnet INCLUDES ${CMAKE_SOURCE_DIR}/tools/exporter)

@@ -80,8 +80,21 @@ static int read_line(const char *s, size_t n, bool *head)
 	return read_target(sp, (size_t)(sp2 - sp));
 }
 
+/* An address is what it says, and "localhost" is no other host. */
+static bool is_name(const char *s, size_t n)
+{
+	static const char local[] = "localhost";
+	size_t end = 0, digits = 0;
+
+	if (n && s[0] == '[')
+		return !memchr(s, ']', n);
+	for (; end < n && s[end] != ':' && s[end] != ' ' && s[end] != '\t'; end++)
+		digits += (s[end] >= '0' && s[end] <= '9') || s[end] == '.';
+	return digits != end && (end != sizeof(local) - 1 || strncasecmp(s, local, end) != 0);
+}
+
 /* A field may say anything but that a body follows. */
-static int read_field(const char *s, size_t n)
+static int read_field(const char *s, size_t n, unsigned *hosts, bool *by_name)
 {
 	const char *colon = memchr(s, ':', n);
 	const size_t name = colon ? (size_t)(colon - s) : 0;
@@ -95,25 +108,29 @@ static int read_field(const char *s, size_t n)
 		return 413;
 	if (name == 14 && !strncasecmp(s, "content-length", name))
 		return n - i == 1 && s[i] == '0' ? 200 : 413;
-	return 200;
+	if (name != 4 || strncasecmp(s, "host", name) != 0)
+		return 200;
+	*by_name = is_name(s + i, n - i);
+	return (*hosts)++ ? 400 : 200; /* RFC 9112, 3.2 */
 }
 
-int http_read(const char *text, size_t n, bool *head)
+int http_read(const char *text, size_t n, struct http_request *request)
 {
 	const long end = head_end(text, n < HTTP_MOST ? n : HTTP_MOST);
 	const char *at = text, *cr;
+	unsigned hosts = 0;
 	int status, line;
 
-	*head = false;
+	*request = (struct http_request) {0};
 	if (end < 0)
 		return 400;
 	if (!end)
 		return n < HTTP_MOST ? 0 : 431;
 	cr = memchr(at, '\r', (size_t)end);
-	status = read_line(at, (size_t)(cr - at), head);
+	status = read_line(at, (size_t)(cr - at), &request->head);
 	for (at = cr + 2; at[0] != '\r'; at = cr + 2) {
 		cr = memchr(at, '\r', (size_t)(text + end - at));
-		line = read_field(at, (size_t)(cr - at));
+		line = read_field(at, (size_t)(cr - at), &hosts, &request->by_name);
 		if (line != 200)
 			return line;
 	}
@@ -132,6 +149,7 @@ static const struct {
 	{405, "Method Not Allowed", "Ask by GET or HEAD."},
 	{408, "Request Timeout", "The request came too slowly."},
 	{413, "Content Too Large", "A request has no body here."},
+	{421, "Misdirected Request", "Ask by address or as localhost."},
 	{431, "Request Header Fields Too Large", "A request has at most 8192 bytes here."},
 	{505, "HTTP Version Not Supported", "HTTP/1.0 and HTTP/1.1 are spoken here."},
 	{500, "Internal Server Error", "Out of memory."},

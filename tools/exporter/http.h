@@ -11,10 +11,15 @@
 
 #define HTTP_MOST 8192u /* bytes of a request */
 
+struct http_request {
+	bool head; /* without the page itself */
+	bool by_name; /* Host is a name that others decide about: no address, not "localhost" */
+};
+
 /* Reads the start of a connection, n bytes of it: 0, more is needed; 200, the page is asked for;
  * else the status to refuse with. What came back once other than 0 stays so however much follows.
- * *head: without the page itself. */
-int http_read(const char *text, size_t n, bool *head);
+ */
+int http_read(const char *text, size_t n, struct http_request *request);
 
 /* The words of a status, and what to tell whoever reads it; never NULL. */
 const char *http_status(int status);

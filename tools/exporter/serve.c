@@ -3,6 +3,7 @@
 #include "serve.h"
 
 #include <errno.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,6 +20,8 @@ struct peer {
 	int fd; /* -1: free */
 	uint64_t number; /* the how many-th it is: several come in one millisecond */
 	uint64_t began; /* ms */
+	uint64_t moved; /* ms: took a piece of its answer last */
+	bool loopback; /* it came by such an address */
 	char in[HTTP_MOST];
 	size_t n_in;
 	char *out; /* NULL: still reading */
@@ -65,6 +68,7 @@ static void answer(struct peer *p, int status, const char *type, const char *bod
 		p->n_out += n;
 	}
 	p->sent = 0;
+	p->moved = now_ms();
 }
 
 static void refuse(struct peer *p, int status)
@@ -95,7 +99,7 @@ static void answer_page(struct state *st, struct peer *p, bool head)
 static void read_more(struct state *st, struct peer *p)
 {
 	ssize_t n = recv(p->fd, p->in + p->n_in, sizeof(p->in) - p->n_in, MSG_DONTWAIT);
-	bool head;
+	struct http_request request;
 	int status;
 
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
@@ -105,9 +109,11 @@ static void read_more(struct state *st, struct peer *p)
 		return;
 	}
 	p->n_in += (size_t)n;
-	status = http_read(p->in, p->n_in, &head);
+	status = http_read(p->in, p->n_in, &request);
+	if (status == 200 && p->loopback && request.by_name)
+		status = 421;
 	if (status == 200)
-		answer_page(st, p, head);
+		answer_page(st, p, request.head);
 	else if (status)
 		refuse(p, status);
 }
@@ -134,6 +140,7 @@ static void write_more(struct peer *p)
 		return;
 	}
 	p->sent += (size_t)n;
+	p->moved = now_ms();
 	if (p->sent == p->n_out)
 		finish(p);
 }
@@ -153,39 +160,64 @@ static void time_out(struct peer *p)
 
 /* ---- all of them ---- */
 
+/* Free, or the first to go; NULL: none. */
 static struct peer *place(struct state *st)
 {
-	struct peer *oldest = &st->peer[0];
+	const uint64_t now = now_ms();
+	struct peer *asking = NULL, *stalled = NULL;
 
 	for (unsigned i = 0; i < SERVE_PEERS; i++) {
-		if (st->peer[i].fd < 0)
-			return &st->peer[i];
-		if (st->peer[i].number < oldest->number)
-			oldest = &st->peer[i];
+		struct peer *p = &st->peer[i];
+
+		if (p->fd < 0)
+			return p;
+		if (!p->out && (!asking || p->number < asking->number))
+			asking = p;
+		if (p->out && now - p->moved >= SERVE_STALL_MS &&
+		    (!stalled || p->number < stalled->number))
+			stalled = p;
 	}
-	drop(oldest);
-	return oldest;
+	return asking ? asking : stalled;
+}
+
+static bool is_loopback(int fd)
+{
+	union {
+		struct sockaddr any;
+		struct sockaddr_in v4;
+		struct sockaddr_in6 v6;
+	} a = {0};
+	socklen_t len = sizeof(a);
+
+	getsockname(fd, &a.any, &len);
+	if (a.any.sa_family == AF_INET)
+		return ntohl(a.v4.sin_addr.s_addr) >> 24 == 127;
+	return a.any.sa_family == AF_INET6 &&
+	       (IN6_IS_ADDR_LOOPBACK(&a.v6.sin6_addr) ||
+		(IN6_IS_ADDR_V4MAPPED(&a.v6.sin6_addr) && a.v6.sin6_addr.s6_addr[12] == 127));
 }
 
 static void accept_one(struct state *st, int listener)
 {
-	int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-	struct peer *p;
+	struct peer *p = place(st);
+	int fd = p ? accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK) : -1;
 
 	if (fd < 0)
 		return;
-	p = place(st);
+	if (p->fd >= 0)
+		drop(p);
 	p->fd = fd;
+	p->loopback = is_loopback(fd);
 	p->number = st->accepted++;
 	p->began = now_ms();
 	p->n_in = 0;
 }
 
-/* How long to sleep until the next peer is too slow; -1: there is none. */
-static int patience(const struct state *st)
+/* How long to sleep until the next peer is too slow, or there may be room; -1: there is none. */
+static int patience(const struct state *st, bool room)
 {
 	const uint64_t now = now_ms();
-	int64_t least = -1, left;
+	int64_t least = room ? -1 : (int64_t)SERVE_STALL_MS, left;
 
 	for (unsigned i = 0; i < SERVE_PEERS; i++) {
 		if (st->peer[i].fd < 0)
@@ -221,6 +253,7 @@ int serve_run(struct serve *s, int stop_fd)
 	struct pollfd fds[SERVE_PEERS + SERVE_LISTENERS + 1];
 	struct state *st = calloc(1, sizeof(*st));
 	struct pollfd *listeners = fds + SERVE_PEERS, *stop = listeners + s->n_listeners;
+	bool room;
 	int rc = 0;
 
 	if (!st)
@@ -232,10 +265,12 @@ int serve_run(struct serve *s, int stop_fd)
 		for (unsigned i = 0; i < SERVE_PEERS; i++)
 			fds[i] = (struct pollfd) {.fd = st->peer[i].fd,
 						  .events = st->peer[i].out ? POLLOUT : POLLIN};
+		room = place(st) != NULL;
 		for (unsigned i = 0; i < s->n_listeners; i++)
-			listeners[i] = (struct pollfd) {.fd = s->listener[i], .events = POLLIN};
+			listeners[i] = (struct pollfd) {.fd = room ? s->listener[i] : -1,
+							.events = POLLIN};
 		*stop = (struct pollfd) {.fd = stop_fd, .events = POLLIN};
-		if (poll(fds, SERVE_PEERS + s->n_listeners + 1, patience(st)) < 0 &&
+		if (poll(fds, SERVE_PEERS + s->n_listeners + 1, patience(st, room)) < 0 &&
 		    errno != EINTR) {
 			rc = -errno;
 			break;

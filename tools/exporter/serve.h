@@ -1,9 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Answers requests on listening sockets, in one thread. Bounds: SERVE_PEERS connections, of which
- * the oldest makes room for a new one; SERVE_MS for each, from its first byte to the last of the
- * answer; HTTP_MOST bytes of a request; and the page is made anew at most once in SERVE_FRESH_MS,
- * however often it is asked for, so that who may ask cannot keep the daemon busy.
+ * the oldest makes room for a new one among those that have not asked yet, else among those that
+ * took nothing of their answer for SERVE_STALL_MS, else the new one waits; SERVE_MS for each, from
+ * its first byte to the last of the answer; HTTP_MOST bytes of a request; and the page is made anew
+ * at most once in SERVE_FRESH_MS, however often it is asked for, so that who may ask cannot keep
+ * the daemon busy.
+ *
+ * Who comes by a loopback address must not call it by a name: a page of the web can lead its name
+ * there, and a browser of this host would read it the metrics (DNS rebinding).
  */
 #ifndef EXPORTER_SERVE_H
 #define EXPORTER_SERVE_H
@@ -12,8 +17,11 @@
 
 #define SERVE_LISTENERS 8u
 #define SERVE_PEERS	16u
-#define SERVE_MS	10000u
-#define SERVE_FRESH_MS	1000u
+#ifndef SERVE_MS /* a test has more patience */
+#define SERVE_MS 10000u
+#endif
+#define SERVE_STALL_MS 1000u
+#define SERVE_FRESH_MS 1000u
 
 struct serve {
 	int listener[SERVE_LISTENERS];

@@ -41,7 +41,8 @@ static int build(struct l3_fib *f, struct l3_routes *r)
 	f->adj = calloc(r->hops.n + 1, sizeof(*f->adj));
 	f->used = calloc(r->hops.n + 1, sizeof(*f->used));
 	f->due = calloc(r->hops.n + 1, sizeof(*f->due));
-	if (!f->adj || !f->used || !f->due)
+	f->tries = calloc(r->hops.n + 1, sizeof(*f->tries));
+	if (!f->adj || !f->used || !f->due || !f->tries)
 		return -ENOMEM;
 	memset(f->used, 1, r->hops.n < EAGER ? r->hops.n : EAGER);
 	f->hops = r->hops;
@@ -94,6 +95,7 @@ void l3_fib_free(struct l3_fib *f)
 	free(f->adj);
 	free(f->used);
 	free(f->due);
+	free(f->tries);
 	free(f);
 }
 

@@ -24,6 +24,7 @@ struct l3_fib {
 	struct l3_adj *adj; /* of each hop that is a gateway */
 	uint8_t *used; /* atomic, of each hop: a packet wanted it since the resolver looked last */
 	uint64_t *due; /* of each hop: when the resolver asks next, ns; the resolver's */
+	uint8_t *tries; /* of each hop: in vain, in a row (pause.h); the resolver's */
 	size_t n4, n6;
 	double read_s, build_s;
 };

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * See hosts.h. A set of WAYS entries for each hash. An entry has a sequence number that is odd
- * while the resolver writes it: a worker that reads it meanwhile takes it for a miss.
+ * See hosts.h. A set of WAYS entries for each hash, of which the first is for whoever is asked for;
+ * once known he moves to one of the others. An entry has a sequence number that is odd while the
+ * resolver writes it: a worker that reads it meanwhile takes it for a miss.
  */
 #include "hosts.h"
+#include "pause.h"
 
 #include <pthread.h>
 #include <stdlib.h>
@@ -18,7 +20,9 @@ struct entry {
 	uint32_t used; /* atomic: since the resolver looked last */
 	uint64_t key[3]; /* atomic words of a struct l3_host */
 	struct l3_adj adj;
-	uint64_t due, last; /* the resolver's: asks next, was used last */
+	/* the resolver's */
+	uint64_t due, last; /* asks next, was used last */
+	uint8_t tries; /* in vain */
 };
 
 struct l3_hosts {
@@ -134,21 +138,40 @@ static void write_entry(struct entry *e, const uint64_t key[3], const struct l3_
 static void take_in(struct l3_hosts *h, const struct l3_host *host, uint64_t now)
 {
 	const struct l3_adj unknown = {0, 0};
-	struct entry *e, *oldest;
+	struct entry *set;
 	uint64_t key[3];
 
 	make_key(host, key);
-	e = oldest = set_of(h, key);
-	for (unsigned i = 0; i < WAYS; i++, e++) {
-		if (e->seq && !memcmp(e->key, key, sizeof(key)))
+	set = set_of(h, key);
+	for (unsigned i = 0; i < WAYS; i++)
+		if (set[i].seq && !memcmp(set[i].key, key, sizeof(key)))
 			return;
-		if (!e->seq || (oldest->seq && e->last < oldest->last))
-			oldest = e;
-	}
-	write_entry(oldest, key, &unknown);
-	oldest->due = 0;
-	oldest->last = now;
-	__atomic_store_n(&oldest->used, 1, __ATOMIC_RELAXED);
+	write_entry(set, key, &unknown);
+	set->due = 0;
+	set->last = now;
+	set->tries = 0;
+	__atomic_store_n(&set->used, 1, __ATOMIC_RELAXED);
+}
+
+/* He is known: from the first place of his set to the one that is free, or whose host is not known
+ * any more, or was used least recently. */
+static void settle(struct entry *set)
+{
+	static const uint64_t nobody[3];
+	const struct l3_adj unknown = {0, 0};
+	struct entry *to = &set[1];
+
+	for (unsigned i = 1; i < WAYS && to->seq && to->adj.to; i++)
+		if (!set[i].seq || !set[i].adj.to || set[i].last < to->last)
+			to = &set[i];
+	write_entry(to, set->key, &set->adj);
+	to->due = set->due;
+	to->last = set->last;
+	to->tries = set->tries;
+	__atomic_store_n(&to->used, __atomic_load_n(&set->used, __ATOMIC_RELAXED),
+			 __ATOMIC_RELAXED);
+	write_entry(set, nobody, &unknown);
+	__atomic_store_n(&set->used, 0, __ATOMIC_RELAXED);
 }
 
 static void take_list(struct l3_hosts *h, uint64_t now)
@@ -167,12 +190,11 @@ static void take_list(struct l3_hosts *h, uint64_t now)
 
 uint64_t l3_hosts_refresh(struct l3_hosts *h, uint64_t now,
 			  uint64_t (*ask)(void *arg, const struct l3_host *host, struct l3_adj *adj,
-					  bool *again),
+					  uint8_t *tries),
 			  void *arg)
 {
 	uint64_t next = UINT64_MAX;
 	struct l3_host host;
-	bool again;
 
 	take_list(h, now);
 	for (struct entry *e = h->entry[0]; e < h->entry[0] + SETS * WAYS; e++) {
@@ -184,14 +206,15 @@ uint64_t l3_hosts_refresh(struct l3_hosts *h, uint64_t now,
 			__atomic_store_n(&e->used, 0, __ATOMIC_RELAXED);
 			e->last = now;
 			memcpy(&host, e->key, sizeof(host));
-			again = false;
-			e->due = ask(arg, &host, &adj, &again);
+			e->due = ask(arg, &host, &adj, &e->tries);
 			write_entry(e, (const uint64_t[3]) {e->key[0], e->key[1], e->key[2]}, &adj);
-			if (again)
+			if (l3_pause_is_eager(e->tries))
 				__atomic_store_n(&e->used, 1, __ATOMIC_RELAXED);
 		}
 		if (e->due < next)
 			next = e->due;
+		if (adj.to && (size_t)(e - h->entry[0]) % WAYS == 0)
+			settle(e);
 	}
 	return next;
 }

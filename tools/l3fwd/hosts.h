@@ -3,7 +3,7 @@
  * Neighbours of routes without a gateway, where each destination is one of its own: a table of
  * fixed size, in which the ones used least recently make room. The resolver writes; workers look
  * up, and leave what they miss in a short list for it. A flood of addresses that nobody has costs
- * the flood.
+ * the flood: who is not known yet takes the place of nobody who is.
  */
 #ifndef L3_HOSTS_H
 #define L3_HOSTS_H
@@ -30,11 +30,11 @@ bool l3_hosts_find(struct l3_hosts *hosts, const struct l3_host *host, struct l3
 bool l3_hosts_want(struct l3_hosts *hosts, const struct l3_host *host);
 
 /* The resolver: takes in what is wanted, then calls ask() for every entry that is due and in use;
- * ask() fills in *adj (or leaves it) and returns when it is due next, with *again whether or not a
- * packet comes for it until then. The earliest of those. */
+ * ask() fills in *adj (or leaves it), counts *tries (pause.h) and returns when it is due next. The
+ * earliest of those. */
 uint64_t l3_hosts_refresh(struct l3_hosts *hosts, uint64_t now,
 			  uint64_t (*ask)(void *arg, const struct l3_host *host, struct l3_adj *adj,
-					  bool *again),
+					  uint8_t *tries),
 			  void *arg);
 
 #endif

@@ -11,12 +11,11 @@
 #include <sys/eventfd.h>
 
 #include "l3fwd.h"
+#include "pause.h"
 #include "tool.h"
 
-#define MS	 1000000ull
-#define REFRESH	 (5000 * MS) /* of what is known */
-#define PENDING	 (20 * MS) /* the network is being asked */
-#define RETRY	 (1000 * MS) /* nobody answers, or there is no daemon */
+#define REFRESH	 (5000 * L3_MS) /* of what is known */
+#define RETRY	 (1000 * L3_MS) /* there is no daemon */
 #define COMPLAIN 20u /* sentences about next hops, at most */
 
 struct resolver {
@@ -41,7 +40,7 @@ static void complain(struct resolver *r, const struct l3_host *host)
 }
 
 /* Asks once: when to ask next. */
-static uint64_t ask(void *arg, const struct l3_host *host, struct l3_adj *adj, bool *again)
+static uint64_t ask(void *arg, const struct l3_host *host, struct l3_adj *adj, uint8_t *tries)
 {
 	struct rawnet_nexthop hop = {.size = sizeof(hop)};
 	struct resolver *r = arg;
@@ -52,15 +51,17 @@ static uint64_t ask(void *arg, const struct l3_host *host, struct l3_adj *adj, b
 	case 0:
 		adj->from = pack(hop.smac, (uint16_t)(hop.mtu < 65535 ? hop.mtu : 65535));
 		adj->to = pack(hop.dmac, hop.vlan);
+		*tries = 0;
 		return l3_now() + REFRESH;
-	case -EINPROGRESS: *again = true; return l3_now() + PENDING;
+	case -EINPROGRESS: return l3_now() + l3_pause(tries);
 	case -ENOTCONN:
 	case -ETIMEDOUT: return l3_now() + RETRY; /* what was known stays */
 	default:
 		if (adj->to || rc != -EHOSTUNREACH)
 			complain(r, host);
 		adj->to = 0;
-		return l3_now() + RETRY;
+		l3_pause_failed(tries);
+		return l3_now() + l3_pause(tries);
 	}
 }
 
@@ -73,17 +74,16 @@ static uint64_t refresh_hops(struct resolver *r, struct l3_fib *f)
 		const struct l3_hop *hop = &f->hops.hop[i];
 		struct l3_host host = {.port = hop->port, .family = hop->family};
 		struct l3_adj adj = f->adj[i];
-		bool again = false;
 
 		if (hop->kind != L3_GATEWAY || !__atomic_load_n(&f->used[i], __ATOMIC_RELAXED))
 			continue;
 		if (f->due[i] <= now) {
 			__atomic_store_n(&f->used[i], 0, __ATOMIC_RELAXED);
 			memcpy(host.addr, hop->addr, sizeof(host.addr));
-			f->due[i] = ask(r, &host, &adj, &again);
+			f->due[i] = ask(r, &host, &adj, &f->tries[i]);
 			__atomic_store_n(&f->adj[i].from, adj.from, __ATOMIC_RELAXED);
 			__atomic_store_n(&f->adj[i].to, adj.to, __ATOMIC_RELEASE);
-			if (again)
+			if (l3_pause_is_eager(f->tries[i]))
 				__atomic_store_n(&f->used[i], 1, __ATOMIC_RELAXED);
 		}
 		if (f->due[i] < next)
@@ -98,7 +98,7 @@ static int wait_ms(uint64_t due)
 
 	if (due <= now)
 		return 1;
-	return due - now > RETRY ? 1000 : (int)((due - now) / MS) + 1;
+	return due - now > RETRY ? 1000 : (int)((due - now) / L3_MS) + 1;
 }
 
 static void *run(void *arg)

@@ -289,10 +289,10 @@ void rn_mlx5_queue_destroy(struct rn_port *port, struct rn_queue *q)
 	rn_rdma_mem_put(q->at);
 }
 
-int rn_mlx5_queue_mend(struct rn_port *port, struct rn_queue *q, struct rn_err *err)
+int rn_mlx5_queue_mend(struct rn_port *port, struct rn_queue *q, bool may, struct rn_err *err)
 {
 	struct rn_mlx5_queue *m = rn_mlx5_queue_of(q);
 	const struct rn_rdma_sides sides = {&m->rx.state, &m->tx.state};
 
-	return rn_rdma_mend(port, q, &sides, err);
+	return rn_rdma_mend(port, q, &sides, may, err);
 }

@@ -154,7 +154,7 @@ static enum rn_tx_verdict refer_all(struct rn_queue *q, struct rn_mlx5_batch *b,
 	wqe = rn_send_room(b, rn_wqe_blocks(2 + c->n));
 	if (!wqe)
 		return RN_TX_FULL;
-	if (q->limited && !rn_tx_pay(q, 1, c->len))
+	if (q->limited && !rn_tx_pay(q, 1, len))
 		return drop(q, RAWNET_Q_TX_DROP_RATE);
 	if (tci >= 0)
 		rn_eth_put_tag(wqe + RN_SEG, csum, (uint16_t)tci);

@@ -5,9 +5,8 @@
  * flows and indirection tables that lead to them: nobody else notices. Control thread; rdma.h says
  * how it and the poller hand the queue to each other.
  *
- * A queue that fails again and again, faster than RN_MEND_NS for each after the first RN_MENDS, is
- * given up: its client is ended. So is one whose completion queue failed, since nothing that it
- * holds can be trusted.
+ * How often is bounded for each user (repair.c): above that the client is ended. So is one whose
+ * completion queue failed, since nothing that it holds can be trusted.
  *
  * One failure has two messengers, the error completion and the event, in any order. A QP can be
  * asked whether it really is in error. A WQ cannot (libibverbs has no such question), so an event
@@ -16,38 +15,14 @@
  */
 #include <errno.h>
 #include <string.h>
-#include <time.h>
 #include <urcu-qsbr.h>
 
+#include "../../clock.h"
 #include "../../attachment.h"
 #include "../../poller.h"
 #include "rdma.h"
 
-#define RN_MENDS   20u
-#define RN_MEND_NS 1000000000u
 #define RN_ECHO_NS 500000000u
-
-static uint64_t now_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
-}
-
-static bool may_mend(struct rn_rdma_queue *r, uint64_t now)
-{
-	uint64_t back = (now - r->mends_ns) / RN_MEND_NS;
-
-	if (back) {
-		r->mends = back < RN_MENDS - r->mends ? r->mends + (uint32_t)back : RN_MENDS;
-		r->mends_ns = now;
-	}
-	if (!r->mends)
-		return false;
-	r->mends--;
-	return true;
-}
 
 int rn_rdma_start_qp(struct ibv_qp *qp)
 {
@@ -128,10 +103,10 @@ static int restart(struct rn_rdma_queue *r, uint32_t hurt)
 }
 
 int rn_rdma_mend(struct rn_port *port, struct rn_queue *q, const struct rn_rdma_sides *sides,
-		 struct rn_err *err)
+		 bool may, struct rn_err *err)
 {
 	struct rn_rdma_queue *r = rn_rdma_queue_of(q);
-	uint64_t now = now_ns();
+	uint64_t now = rn_mono_ns();
 	uint32_t hurt = examine(r, sides, now);
 	int rc;
 
@@ -139,8 +114,8 @@ int rn_rdma_mend(struct rn_port *port, struct rn_queue *q, const struct rn_rdma_
 		return rn_fail(err, -EIO, "the device failed its completion queue");
 	if (!hurt)
 		return 0;
-	if (!may_mend(r, now))
-		return rn_fail(err, -EIO, "the device fails its queue again and again");
+	if (!may)
+		return rn_fail(err, -EIO, "the device fails its user's queues again and again");
 	if (hurt & RN_HURT_RX)
 		take(sides->rx_state);
 	if (hurt & RN_HURT_TX)

@@ -158,12 +158,12 @@ int verbs_queue_create(struct rn_port *port, struct rn_queue *q, struct rn_err *
 	return 0;
 }
 
-int verbs_queue_mend(struct rn_port *port, struct rn_queue *q, struct rn_err *err)
+int verbs_queue_mend(struct rn_port *port, struct rn_queue *q, bool may, struct rn_err *err)
 {
 	struct verbs_queue *v = verbs_queue_of(q);
 	const struct rn_rdma_sides sides = {&v->rx_state, &v->tx_state};
 
-	return rn_rdma_mend(port, q, &sides, err);
+	return rn_rdma_mend(port, q, &sides, may, err);
 }
 
 void verbs_queue_destroy(struct rn_port *port, struct rn_queue *q)

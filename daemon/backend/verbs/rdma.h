@@ -87,8 +87,6 @@ struct rn_rdma_queue {
 	bool fed; /* the device has had a buffer of the client; poller, read by control */
 	/* control thread */
 	uint32_t hurt; /* RN_HURT_*: what the device said, and nobody has looked after yet */
-	uint32_t mends; /* what is left of RN_MENDS */
-	uint64_t mends_ns; /* when it was counted last */
 	uint64_t rx_mended_ns;
 };
 
@@ -184,7 +182,7 @@ struct rn_rdma_sides {
 	uint32_t *rx_state, *tx_state;
 };
 int rn_rdma_mend(struct rn_port *port, struct rn_queue *q, const struct rn_rdma_sides *sides,
-		 struct rn_err *err);
+		 bool may, struct rn_err *err);
 /* From RESET to sending: 0 or an errno. */
 int rn_rdma_start_qp(struct ibv_qp *qp);
 

@@ -13,7 +13,6 @@
 #include "driver.h"
 #include "ring.h"
 
-#define BUDGET	 256 /* frames of one ring in one turn */
 #define ALL_LEFT (CX_RING_SIZE / sizeof(struct cx_record)) /* bounds what a live writer can add */
 
 #define DRIVER_OF(source, member) \
@@ -242,8 +241,8 @@ bool cx_driver_deliver(struct cx_driver *d, const uint8_t *frame, uint32_t len)
 int cx_driver_poll(struct cx_driver *d)
 {
 	struct cx_end *e = d->end;
-	int up = drain(e, &d->ring[CX_RING_UP], CX_RING_UP, BUDGET);
-	int tx = drain(e, &d->ring[CX_RING_TX], CX_RING_TX, BUDGET);
+	int up = drain(e, &d->ring[CX_RING_UP], CX_RING_UP, CX_IN_BUDGET);
+	int tx = drain(e, &d->ring[CX_RING_TX], CX_RING_TX, CX_OUT_BUDGET);
 
 	e->count[CX_UNSTEERED] += (uint64_t)up;
 	e->count[CX_FROM_DRIVER] += (uint64_t)tx;

@@ -117,7 +117,7 @@ static void iface_ready(struct cx_source *s)
 {
 	struct cx_end *e = END_OF(s, iface_source);
 
-	cx_iface_receive(e->iface, receive, e, &e->count[CX_DROP_WIRE]);
+	cx_iface_receive(e->iface, CX_IN_BUDGET, receive, e, &e->count[CX_DROP_WIRE]);
 }
 
 int cx_end_work(struct cx_end *e, uint64_t now)

@@ -48,7 +48,7 @@ enum cx_count {
 	CX_DROP_LINK, /* the link was down */
 	CX_DROP_LENGTH, /* shorter than a header, or longer than the MTU allows */
 	CX_DROP_NETDEV, /* the netdev refused it (down), or there is none */
-	CX_DROP_WIRE, /* the interface refused it, or delivered what is no frame */
+	CX_DROP_WIRE, /* the interface refused it, had no room, or delivered what is no frame */
 	CX_BROKEN, /* attachments ended because the shared memory was wrong */
 	CX_COUNTS,
 };
@@ -82,6 +82,11 @@ struct cx_end {
 };
 
 extern const char *const cx_count_names[CX_COUNTS];
+
+/* Frames of a turn. The far side may answer each that is sent, so more are read than are sent: the
+ * answers pile up nowhere, and a load that a device makes for itself costs no other frame. */
+#define CX_OUT_BUDGET 256
+#define CX_IN_BUDGET  1024
 
 /* Opens netdev and interface, joins the loop. 0, or -errno with a sentence. */
 int cx_end_open(struct cx_end *end, const char *iface, char *err, size_t size);

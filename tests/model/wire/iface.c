@@ -180,7 +180,7 @@ static int finish(struct in_packet *p, struct msghdr *msg, uint32_t len, cx_fram
 	return cx_gso_finish(&p->hdr, p->data, len, emit, ctx);
 }
 
-int cx_iface_receive(struct cx_iface *f, cx_frame_fn emit, void *ctx, uint64_t *lost)
+static int receive_batch(struct cx_iface *f, cx_frame_fn emit, void *ctx, uint64_t *lost)
 {
 	struct mmsghdr msgs[BATCH];
 	struct iovec iov[BATCH][2];
@@ -205,6 +205,27 @@ int cx_iface_receive(struct cx_iface *f, cx_frame_fn emit, void *ctx, uint64_t *
 	}
 	for (i = 0; i < n; i++)
 		*lost += finish(&f->in[i], &msgs[i].msg_hdr, msgs[i].msg_len, emit, ctx) != 0;
+	return n;
+}
+
+/* What found no room in the socket since the last look. */
+static uint64_t dropped(const struct cx_iface *f)
+{
+	struct tpacket_stats stats;
+	socklen_t len = sizeof(stats);
+
+	return getsockopt(f->fd, SOL_PACKET, PACKET_STATISTICS, &stats, &len) ? 0 : stats.tp_drops;
+}
+
+int cx_iface_receive(struct cx_iface *f, int budget, cx_frame_fn emit, void *ctx, uint64_t *lost)
+{
+	int n = 0, got;
+
+	do {
+		got = receive_batch(f, emit, ctx, lost);
+		n += got;
+	} while (got == BATCH && n < budget);
+	*lost += dropped(f);
 	return n;
 }
 

@@ -26,9 +26,10 @@ int cx_iface_fd(const struct cx_iface *iface);
 int cx_iface_index(const struct cx_iface *iface);
 const char *cx_iface_name(const struct cx_iface *iface);
 
-/* Hands a batch of what was received to emit: packets read, 0 if there are none. *lost counts those
- * that could not be made into frames. */
-int cx_iface_receive(struct cx_iface *iface, cx_frame_fn emit, void *ctx, uint64_t *lost);
+/* Hands some `budget` of what was received to emit: packets read, 0 if there are none. *lost counts
+ * those that could not be made into frames, and those that the socket had no room for. */
+int cx_iface_receive(struct cx_iface *iface, int budget, cx_frame_fn emit, void *ctx,
+		     uint64_t *lost);
 
 /* Queues a frame; a full batch is sent at once. Returns the number of frames that the kernel
  * refused, as cx_iface_flush does, which sends what is queued. */

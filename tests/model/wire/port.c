@@ -239,6 +239,11 @@ void cx_port_commit(struct cx_port *p, enum cx_ring_id ring, uint32_t len)
 	cx_ring_commit(&p->ring[ring], len);
 }
 
+bool cx_port_has_room(struct cx_port *p, enum cx_ring_id ring, uint32_t bytes)
+{
+	return cx_ring_has_room(&p->ring[ring], bytes);
+}
+
 static int copy(struct cx_port *p, enum cx_ring_id ring, const void *frame, uint32_t len)
 {
 	uint8_t *to;

@@ -78,6 +78,14 @@ void cx_port_release(struct cx_port *port, uint32_t len);
 uint8_t *cx_port_reserve(struct cx_port *port, enum cx_ring_id ring, uint32_t len);
 void cx_port_commit(struct cx_port *port, enum cx_ring_id ring, uint32_t len);
 
+/* Bytes of CX_RING_TX that one request of a queue may take: 61 jumbo frames of a multi-packet one,
+ * or the segments of 256 KiB. A device that waits for so many has 3/8 of the ring under way at
+ * most, and the ring from the wire has room for the answers. */
+#define CX_REQUEST_MAX (CX_RING_SIZE / 8 * 5)
+
+/* Are so many bytes free, of frames with the headers of their records? */
+bool cx_port_has_room(struct cx_port *port, enum cx_ring_id ring, uint32_t bytes);
+
 /* Copy one frame. 0, -EMSGSIZE (length out of range), or -ENOBUFS: the ring is full, the frame is
  * dropped and counted in cx_shm.device_drops. */
 int cx_port_send(struct cx_port *port, const void *frame, uint32_t len);

@@ -145,6 +145,47 @@ static int run_send(struct cx_port *p, uint32_t n, uint32_t size, bool answered)
 	return 0; /* what is still in the ring is sent when we detach */
 }
 
+/* Who has 10.9.0.2? Tell 10.9.0.1. */
+static const uint8_t arp_request[42] = {
+	0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2,	0, 0, 0, 0, 9, /* to all, from us */
+	8,    6,    0,	  1,	8,    0,    6,	4, 0, 1, /* ARP for IPv4, a request */
+	2,    0,    0,	  0,	0,    9,    10, 9, 0, 1, /* sender */
+	0,    0,    0,	  0,	0,    0,    10, 9, 0, 2, /* target */
+};
+
+static uint32_t take_replies(struct cx_port *p)
+{
+	const uint8_t *f;
+	uint32_t len, n = 0;
+
+	while ((f = cx_port_peek(p, &len))) {
+		n += len >= sizeof(arp_request) && f[12] == 8 && f[13] == 6 && f[21] == 2;
+		cx_port_release(p, len);
+	}
+	return n;
+}
+
+/* Asks n times, as fast as a device may send, and reads all that comes before it sends more. */
+static int run_ask(struct cx_port *p, uint32_t n)
+{
+	uint32_t sent = 0, got = 0, burst;
+	int rc = 0;
+
+	while (got < n && !rc) {
+		got += take_replies(p);
+		for (burst = 0; burst < BURST && sent < n; burst++, sent++) {
+			if (!cx_port_has_room(p, CX_RING_TX, CX_REQUEST_MAX))
+				break;
+			cx_port_send(p, arp_request, sizeof(arp_request));
+		}
+		cx_port_flush(p);
+		if (sent == n)
+			rc = wait_for(p, false, PATIENCE);
+	}
+	printf("got %u\n", got);
+	return rc && rc != -ETIMEDOUT;
+}
+
 /* What a driver that expects test frames has seen. */
 struct seen {
 	uint32_t next, got, size;
@@ -257,6 +298,8 @@ static int run(struct cx_port *p, int argc, char **argv)
 		return run_send(p, n, size, answered);
 	if (strcmp(argv[3], "expect") == 0)
 		return run_expect(p, n, size, answered);
+	if (strcmp(argv[3], "ask") == 0)
+		return run_ask(p, n);
 	if (strcmp(argv[3], "fork") == 0)
 		return run_fork(p);
 	if (strcmp(argv[3], "link") == 0)
