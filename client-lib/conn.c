@@ -19,12 +19,12 @@
 
 #define STABLE_NS 1000000000u /* a connection that lasted so long resets the pace of attempts */
 
-static void watch_socket(struct rawnet *rn, int op, uint32_t events)
+/* Only EPOLL_CTL_ADD needs memory. */
+static int watch_socket(struct rawnet *rn, int op, uint32_t events)
 {
 	struct epoll_event ev = {.events = events, .data.fd = rn->sock};
 
-	if (rn->sock >= 0)
-		epoll_ctl(rn->poll_fd, op, rn->sock, &ev);
+	return rn->sock >= 0 && epoll_ctl(rn->poll_fd, op, rn->sock, &ev) ? -errno : 0;
 }
 
 void rn_conn_lock(struct rawnet *rn)
@@ -323,8 +323,11 @@ int rn_conn_open(struct rawnet *rn, uint64_t deadline)
 		return rn_fail(fd, "cannot connect to %s: %s%s", rn->path, strerror(-fd),
 			       advice(fd));
 	rn->sock = fd;
-	watch_socket(rn, EPOLL_CTL_ADD, EPOLLIN);
-	err = say_hello(rn);
+	err = watch_socket(rn, EPOLL_CTL_ADD, EPOLLIN);
+	if (err)
+		rn_fail(err, "cannot watch the connection: %s", strerror(-err));
+	else
+		err = say_hello(rn);
 	if (err)
 		drop_socket(rn);
 	return err;

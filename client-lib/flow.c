@@ -368,7 +368,14 @@ static uint32_t missing(const struct rawnet *rn, struct rn_rule **list)
 	return n;
 }
 
-static void settle(struct rawnet *rn, struct rn_rule *rule)
+/* Refused for a reason that may pass: asked for again, as attachments are. */
+static bool passes(int err)
+{
+	return err == -ENOMEM || err == -ENOBUFS || err == -EIO || err == -EAGAIN;
+}
+
+/* 0, or -EAGAIN. */
+static int settle(struct rawnet *rn, struct rn_rule *rule)
 {
 	uint64_t daemon_id = rule->daemon_id;
 
@@ -378,8 +385,13 @@ static void settle(struct rawnet *rn, struct rn_rule *rule)
 		delete_at_daemon(rn, daemon_id);
 		rule->daemon_id = 0;
 	}
+	if (passes(rule->error)) {
+		rule->error = 1;
+		return -EAGAIN;
+	}
 	if (rule->error < 0)
 		rn_calls_report(rn, RAWNET_EVENT_FLOW, "lost", rule->id, rule->at, rule->text);
+	return 0;
 }
 
 int rn_flow_restore(struct rawnet *rn)
@@ -399,7 +411,7 @@ int rn_flow_restore(struct rawnet *rn)
 	err = send_rules(rn, list, n, false);
 	if (rn->sock >= 0)
 		for (uint32_t i = 0; i < n; i++)
-			settle(rn, list[i]);
+			err = settle(rn, list[i]) ? -EAGAIN : err;
 	else
 		rn_rules_lost(&rn->rules);
 	free(list);

@@ -148,6 +148,7 @@ struct rn_queue {
 	uint32_t buf_shift; /* log2 of buf_size */
 	uint32_t starts; /* a new packet begins at one of so many lines of its buffer, less 1 */
 	int poll_fd; /* epoll over the wake-up socket and, to be noticed, ready_fd */
+	bool deaf; /* the wake-up socket is not in it: memory was out */
 	uint32_t armed; /* RAWNET_WAIT_* whose sleep flags are set */
 	bool unreported; /* switched inside rawnet_wait: the next sync says so */
 };
@@ -190,6 +191,7 @@ void rn_queue_free(struct rn_queue *rq);
 void rn_queue_publish(struct rn_queue *rq, struct rn_mem *mem);
 void rn_queue_stop(struct rn_queue *rq); /* the daemon is gone */
 int rn_queue_switch_in_wait(struct rn_queue *rq); /* its thread; 1 if it did */
+int rn_queue_hear(struct rn_queue *rq); /* its thread: no longer deaf, or -errno */
 void rn_queue_rouse(struct rn_queue *rq); /* a sleeping thread looks at the queue's state */
 
 /* ---- rule.c, flow.c ---- */
@@ -246,7 +248,8 @@ struct rawnet {
 	int poll_fd; /* epoll over the socket, the timer and kick_fd: rawnet_fd() */
 	int timer_fd; /* next attempt to connect or to attach again */
 	int kick_fd; /* callbacks wait, or the thread must end */
-	int ready_fd; /* always readable: put into a queue's poll_fd to rouse its thread */
+	int ready_fd; /* always readable: each queue's poll_fd lets it through once to rouse its
+			 thread */
 	uint32_t next_id;
 	int ended; /* atomic: -errno when the connection is final */
 	char ended_text[256];

@@ -29,6 +29,7 @@ static const char *const reasons[] = {
 	[RAWNET_BYE_POLICY] = "the policy no longer allows the client",
 	[RAWNET_BYE_SLOW] = "the client does not read its socket",
 	[RAWNET_BYE_DEVICE] = "the device of the port failed",
+	[RAWNET_BYE_BUSY] = "the daemon has no memory for the client now",
 };
 _Static_assert(sizeof(reasons) / sizeof(reasons[0]) == RAWNET_BYE_COUNT, "a text for each reason");
 

@@ -34,7 +34,6 @@ static void count_losses(const struct rawnet_queue *q)
 static void use(struct rn_queue *rq, struct rn_mem *mem)
 {
 	struct rn_start *s = &mem->start[rq->q.index];
-	struct epoll_event ev = {.events = EPOLLIN, .data.fd = s->wake_fd};
 	struct rawnet_queue *q = &rq->q;
 
 	q->rx = s->rx;
@@ -52,7 +51,24 @@ static void use(struct rn_queue *rq, struct rn_mem *mem)
 	rq->buf_shift = (uint32_t)__builtin_ctz(mem->head.buf_size);
 	rq->starts = mem->starts;
 	rq->mem = mem;
-	epoll_ctl(rq->poll_fd, EPOLL_CTL_ADD, s->wake_fd, &ev);
+	rq->deaf = true;
+}
+
+static int watch(struct rn_queue *rq, int fd, uint32_t events)
+{
+	struct epoll_event ev = {.events = events, .data.fd = fd};
+
+	if (!epoll_ctl(rq->poll_fd, EPOLL_CTL_ADD, fd, &ev))
+		return 0;
+	return rn_fail(-errno, "cannot watch the descriptors of a queue: %s", strerror(errno));
+}
+
+int rn_queue_hear(struct rn_queue *rq)
+{
+	int err = watch(rq, rq->q.wake_fd, EPOLLIN);
+
+	rq->deaf = err != 0;
+	return err;
 }
 
 static void forget_wake_fd(struct rn_queue *rq)
@@ -71,6 +87,7 @@ static bool adopt(struct rn_queue *rq)
 	forget_wake_fd(rq);
 	old = rq->mem;
 	use(rq, mem);
+	rn_queue_hear(rq); /* else before it sleeps */
 	rn_mem_unref(old);
 	return true;
 }
@@ -111,6 +128,7 @@ int rn_queue_new(struct rawnet_attachment *at, struct rn_mem *mem, uint32_t inde
 {
 	struct rn_queue *rq = aligned_alloc(RAWNET_LINE, (sizeof(*rq) + RAWNET_LINE - 1) /
 								 RAWNET_LINE * RAWNET_LINE);
+	int err;
 
 	if (!rq)
 		return rn_fail(-ENOMEM, "no memory for a queue");
@@ -123,6 +141,13 @@ int rn_queue_new(struct rawnet_attachment *at, struct rn_mem *mem, uint32_t inde
 		return rn_fail(-errno, "cannot make a descriptor for a queue: %s", strerror(errno));
 	}
 	use(rq, rn_mem_ref(mem));
+	err = rn_queue_hear(rq);
+	if (!err)
+		err = watch(rq, at->rn->ready_fd, EPOLLONESHOT); /* not yet */
+	if (err) {
+		rn_queue_free(rq);
+		return err;
+	}
 	*queue = rq;
 	return 0;
 }
@@ -138,10 +163,10 @@ void rn_queue_free(struct rn_queue *rq)
 void rn_queue_rouse(struct rn_queue *rq)
 {
 	int fd = rq->q.at->rn->ready_fd;
-	struct epoll_event ev = {.events = EPOLLIN, .data.fd = fd};
+	struct epoll_event ev = {.events = EPOLLIN | EPOLLONESHOT, .data.fd = fd};
 
-	/* EEXIST: it is roused already, and looks after it took the descriptor out. */
-	epoll_ctl(rq->poll_fd, EPOLL_CTL_ADD, fd, &ev);
+	/* Needs no memory, so it does not fail. */
+	epoll_ctl(rq->poll_fd, EPOLL_CTL_MOD, fd, &ev);
 }
 
 void rn_queue_publish(struct rn_queue *rq, struct rn_mem *mem)

@@ -24,7 +24,10 @@ void rn_restore_later(struct rawnet *rn)
 	rn->retry_at = now + rn->backoff_ms * 1000000ull;
 	when.it_value.tv_sec = (time_t)(rn->retry_at / 1000000000u);
 	when.it_value.tv_nsec = (long)(rn->retry_at % 1000000000u);
-	timerfd_settime(rn->timer_fd, TFD_TIMER_ABSTIME, &when, NULL);
+	if (timerfd_settime(rn->timer_fd, TFD_TIMER_ABSTIME, &when, NULL)) {
+		rn->retry_at = now; /* without a pause, else never */
+		rn_conn_kick(rn);
+	}
 	rn->backoff_ms = rn->backoff_ms * 2 < most ? rn->backoff_ms * 2 : most;
 }
 

@@ -99,7 +99,9 @@ static int start_thread(struct rawnet *rn)
 	if (rn->options.flags & RAWNET_NO_THREAD)
 		return 0;
 	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
+	err = pthread_sigmask(SIG_SETMASK, &all, &before);
+	if (err)
+		return rn_fail(-err, "cannot block signals: %s", strerror(err));
 	rn->has_thread = true;
 	err = pthread_create(&rn->thread, NULL, run, rn);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);

@@ -8,9 +8,9 @@
  * later makes the next poll return at once, which costs a look and loses nothing.
  *
  * The queue's descriptor is an epoll set that lives as long as the queue: the wake-up socket, which
- * each attach replaces, is in it, and for a moment the connection's ready_fd when there is
- * something to notice besides packets (new memory, the end). Only the queue's thread touches the
- * socket.
+ * each attach replaces, is in it, and the connection's ready_fd, which is let through once when
+ * there is something to notice besides packets (new memory, the end). Only the queue's thread
+ * touches the socket.
  */
 #include <errno.h>
 #include <sys/epoll.h>
@@ -28,8 +28,8 @@ static int empty_socket(struct rn_queue *rq)
 	do
 		n = recv(rq->q.wake_fd, bytes, sizeof(bytes), MSG_DONTWAIT);
 	while (n > 0 || (n < 0 && errno == EINTR));
-	if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
-		return 0;
+	if (n < 0 && errno != ECONNRESET)
+		return 0; /* EAGAIN; or a failure that passes, and the bytes are still there */
 	epoll_ctl(rq->poll_fd, EPOLL_CTL_DEL, rq->q.wake_fd, NULL);
 	return 1;
 }
@@ -38,12 +38,9 @@ static int empty(struct rn_queue *rq, const struct epoll_event *ev, int n)
 {
 	int end = 0;
 
-	for (int i = 0; i < n; i++) {
-		if (ev[i].data.fd == rq->q.at->rn->ready_fd)
-			epoll_ctl(rq->poll_fd, EPOLL_CTL_DEL, ev[i].data.fd, NULL);
-		else
+	for (int i = 0; i < n; i++)
+		if (ev[i].data.fd != rq->q.at->rn->ready_fd)
 			end |= empty_socket(rq);
-	}
 	return end;
 }
 
@@ -97,18 +94,18 @@ void rawnet_disarm(struct rawnet_queue *q)
 	rq->armed = 0;
 }
 
-static int check_what(uint32_t what)
+static int check(struct rn_queue *rq, uint32_t what)
 {
 	if (what == 0 || (what & ~(RAWNET_WAIT_RX | RAWNET_WAIT_TX)))
 		return rn_fail(-EINVAL, "what: %#x is not RAWNET_WAIT_RX or RAWNET_WAIT_TX", what);
-	return 0;
+	return rq->deaf ? rn_queue_hear(rq) : 0;
 }
 
 int rawnet_arm(struct rawnet_queue *q, uint32_t what)
 {
 	struct rn_queue *rq = (struct rn_queue *)q;
 	struct epoll_event ev[2];
-	int r = check_what(what);
+	int r = check(rq, what);
 
 	if (r)
 		return r;
@@ -171,7 +168,7 @@ static int sleep_for_news(struct rn_queue *rq, uint32_t what, int timeout_ms)
 int rawnet_wait(struct rawnet_queue *q, uint32_t what, int timeout_ms)
 {
 	struct rn_queue *rq = (struct rn_queue *)q;
-	int r = check_what(what);
+	int r = check(rq, what);
 
 	if (r)
 		return r;

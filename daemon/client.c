@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <urcu-qsbr.h>
 
@@ -124,7 +125,8 @@ int rn_client_accept(struct rn_daemon *d, int fd, const char *socket)
 	if (!rc)
 		rc = admit(c, &err);
 	if (rc) {
-		rn_messages_bye(c, RAWNET_BYE_POLICY, err.text);
+		/* Only what the policy says is final for the client. */
+		rn_messages_bye(c, rc == -EDQUOT ? RAWNET_BYE_POLICY : RAWNET_BYE_BUSY, err.text);
 		client_free(c, false);
 		return rc;
 	}
@@ -271,6 +273,12 @@ struct rn_attachment *rn_attachment_by_label(const struct rn_daemon *d, const ch
 
 /* ---- the end ---- */
 
+void rn_client_reap_soon(struct rn_daemon *d)
+{
+	if (sd_event_source_set_enabled(d->reaper, SD_EVENT_ONESHOT) < 0)
+		eventfd_write(d->fault_fd, 1); /* out of memory: repair.c tries again */
+}
+
 /* The socket is not looked at any more; the rest waits for the reaper. */
 static void bury(struct rn_client *c)
 {
@@ -278,7 +286,7 @@ static void bury(struct rn_client *c)
 		return;
 	c->dead = true;
 	c->source = sd_event_source_disable_unref(c->source);
-	sd_event_source_set_enabled(c->daemon->reaper, SD_EVENT_ONESHOT);
+	rn_client_reap_soon(c->daemon);
 }
 
 void rn_client_end(struct rn_client *c, enum rawnet_reason reason, const char *text)

@@ -62,6 +62,8 @@ void rn_client_account(struct rn_client *client, struct rn_attachment *at);
 /* Ends a client: tells it why (NULL: it is gone already), and lets the reaper do the rest. */
 void rn_client_end(struct rn_client *client, enum rawnet_reason reason, const char *text);
 void rn_client_lost(struct rn_client *client);
+/* Lets the reaper run after this turn of the loop. */
+void rn_client_reap_soon(struct rn_daemon *d);
 /* The reaper: retires and frees the attachments of all dead clients after one grace period. */
 void rn_client_reap(struct rn_daemon *daemon);
 /* Detaches one attachment at once. */

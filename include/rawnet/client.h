@@ -226,7 +226,8 @@ static inline void rawnet_flush(struct rawnet_queue *q)
  * 1 also when the memory is new after a restart: the next burst may be empty.
  * For programs with their own loop: rawnet_arm() returns 1 if there is something already, else poll
  * or epoll rawnet_queue_fd() for reading, then rawnet_disarm(). Both return -ECONNABORTED or
- * -ENOTCONN once the attachment has ended for good. */
+ * -ENOTCONN once the attachment has ended for good, and -ENOMEM or -ENOSPC when a restart of the
+ * daemon has brought a socket that cannot be watched yet. */
 RAWNET_API int rawnet_wait(struct rawnet_queue *q, uint32_t what, int timeout_ms);
 RAWNET_API int rawnet_arm(struct rawnet_queue *q, uint32_t what);
 RAWNET_API void rawnet_disarm(struct rawnet_queue *q);

@@ -479,6 +479,7 @@ enum rawnet_reason {
 	RAWNET_BYE_POLICY, /* the policy no longer allows the client */
 	RAWNET_BYE_SLOW, /* the client does not read its socket */
 	RAWNET_BYE_DEVICE, /* the port's device failed, or failed the client's queue */
+	RAWNET_BYE_BUSY, /* memory or descriptors were out when the client connected */
 	RAWNET_BYE_COUNT
 };
 

@@ -14,22 +14,26 @@ import struct
 import subprocess
 import sys
 import tempfile
+from collections import Counter
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../system"))
 
-from netns import Client, NetDaemon, Net, Refused, P4, H4, UID_A, UID_B, skip  # noqa: E402
+from netns import BACKEND, Client, NetDaemon, Net, Refused, P4, H4, UID_A, UID_B, skip  # noqa: E402
 import rawnetd  # noqa: E402
 from rawnetd import BIN, PATIENCE, Process, main, udp4, until  # noqa: E402
 
 rawnetd.PATIENCE = 60  # a daemon under a sanitizer, beside another one
 ALL = os.environ.get("ALL") == "1"
-ONLY = os.environ.get("ONLY")  # a regular expression: only such places
+ONLY = os.environ.get("ONLY")  # a regular expression of failures, as list() words them: only such
 PROGRAM = os.path.join(BIN, "rawnetd-faults")
-HEAD, SITE, SITES = struct.Struct("=QII"), struct.Struct("=QII48s"), 1024
+SRC = os.path.realpath(os.environ.get("RAWNET_SRC", os.path.join(os.path.dirname(os.path.abspath(__file__)), "../..")))
+HEAD, CALLBACKS, SITE, SITES = struct.Struct("=QII"), struct.Struct("=Q"), struct.Struct("=QII48s"), 1024
+TABLE = HEAD.size + CALLBACKS.size
 TURNS = 1  # of a place, besides its last
 FAULT = re.compile("Sanitizer|runtime error|makes no progress|Assertion")
-__all__ = ["ALL", "BIN", "Client", "Faults", "H4", "Host", "Holdings", "NetDaemon", "Net", "P4", "PATIENCE", "PROGRAM",
-           "Points", "Process", "Refused", "Resident", "UID_A", "UID_B", "FAULT", "main", "ours", "skip", "udp4", "until"]
+__all__ = ["ALL", "BACKEND", "BIN", "Client", "Faults", "H4", "Host", "Holdings", "NetDaemon", "Net", "P4", "PATIENCE",
+           "PROGRAM", "Points", "Process", "Refused", "Resident", "UID_A", "UID_B", "FAULT", "baseline", "main", "ours",
+           "returns_to", "size", "skip", "udp4", "until"]
 
 
 def ours(text):
@@ -39,30 +43,31 @@ def ours(text):
 
 
 class Points:
-    """One file of points.c."""
+    """One file of points.h, for a program."""
 
-    def __init__(self):
+    def __init__(self, program=PROGRAM):
+        self.program = program
         self.file = tempfile.NamedTemporaryFile(prefix="rawnet-faults.")
-        self.file.truncate(HEAD.size + SITE.size * SITES)
+        self.file.truncate(TABLE + SITE.size * SITES)
         self.map = mmap.mmap(self.file.fileno(), 0)
         self.lines = {}
 
     def env(self):
-        # A sanitizer says what leaked at the end; allocations that fail are the daemon's to survive.
-        return dict(os.environ, RAWNET_FAULTS=self.file.name)
+        """A sanitizer says at the end what leaked, also of a program that cx-run runs."""
+        return dict(os.environ, RAWNET_FAULTS=self.file.name, ASAN_OPTIONS="detect_leaks=1:verify_asan_link_order=0")
 
     def sites(self):
         """{site: (call, turns)} of all that was reached since clear()."""
         found = {}
         for i in range(SITES):
-            at, hits, _, name = SITE.unpack_from(self.map, HEAD.size + i * SITE.size)
+            at, hits, _, name = SITE.unpack_from(self.map, TABLE + i * SITE.size)
             if at and hits:
                 found[at] = (name.rstrip(b"\0").decode(), hits)
         return found
 
     def clear(self):
         for i in range(SITES):
-            struct.pack_into("=I", self.map, HEAD.size + i * SITE.size + 8, 0)
+            struct.pack_into("=I", self.map, TABLE + i * SITE.size + 8, 0)
 
     def arm(self, site, turn):
         HEAD.pack_into(self.map, 0, 0, turn, 0)
@@ -74,12 +79,18 @@ class Points:
         HEAD.pack_into(self.map, 0, 0, 0, 0)
         return fired != 0
 
+    def callbacks(self):
+        """How many wait for a grace period."""
+        return CALLBACKS.unpack_from(self.map, HEAD.size)[0]
+
     def where(self, site):
         """File and line."""
         if site not in self.lines:
-            out = subprocess.run(["addr2line", "-s", "-f", "-e", PROGRAM, hex(site - 1)], stdout=subprocess.PIPE,
+            out = subprocess.run(["addr2line", "-f", "-e", self.program, hex(site - 1)], stdout=subprocess.PIPE,
                                  text=True, check=True).stdout.split("\n")
-            self.lines[site] = "%s %s()" % (out[1].split(" ")[0], out[0])
+            path = out[1].split(" ")[0]
+            path = os.path.relpath(path, SRC) if path.startswith(SRC + "/") else os.path.basename(path)
+            self.lines[site] = "%s %s()" % (path, out[0])
         return self.lines[site]
 
     def list(self, sites):
@@ -88,20 +99,21 @@ class Points:
         for at, (call, hits) in sites.items():
             turns = range(1, hits + 1) if ALL else sorted({*range(1, min(hits, TURNS) + 1), min(hits, 40)})
             where = self.where(at)
-            due += [(at, turn, "%s in %s, turn %d of %d" % (call, where, turn, hits)) for turn in turns
-                    if not ONLY or re.search(ONLY, call + " " + where)]
+            due += [(at, turn, "%s in %s, turn %d of %d" % (call, where, turn, hits)) for turn in turns]
+        due = [d for d in due if not ONLY or re.search(ONLY, d[2])]
         return sorted(due, key=lambda d: (d[2].split(" in ")[1], d[2]))
 
 
 class Faults(NetDaemon):
-    """rawnetd-faults in a namespace."""
+    """rawnetd-faults on the host's side of the veth, or over its software device."""
 
-    def __init__(self, ns, points, *args, **kwargs):
-        self.points = points
-        super().__init__(ns, *args, **kwargs)
+    def __init__(self, h, points, *args, **kwargs):
+        self.h, self.points = h, points
+        # The software device lives in the daemon's process and needs more than a sandbox gives.
+        super().__init__(h.host, *args, under=h.under, daemon="sandbox = false;" if h.under else "", **kwargs)
 
     def start(self, wait=True):
-        self.process = Process(self.path("rawnetd.log"), *self.ns.argv(PROGRAM, "-c", self.path("conf")),
+        self.process = Process(self.path("rawnetd.log"), *self.ns.argv(*self.under, PROGRAM, "-c", self.path("conf")),
                                env=self.points.env())
         if wait:
             self.wait()
@@ -111,6 +123,12 @@ class Faults(NetDaemon):
         until("rawnetd listens or ends\n" + self.text(),
               lambda: self.process.p.poll() is not None or self.answers())
         return self.process.p.poll() is None
+
+
+def size(line):
+    """Bytes of a line of /proc/PID/maps."""
+    start, end = line.split(" ")[0].split("-")
+    return int(end, 16) - int(start, 16)
 
 
 class Holdings:
@@ -123,10 +141,14 @@ class Holdings:
             with contextlib.suppress(FileNotFoundError):  # closed meanwhile
                 self.fds.append(re.sub("[0-9]+", "N", os.readlink("/proc/%d/fd/%s" % (pid, fd))))
         self.fds.sort()
+        self.kept = []  # by a service manager
         with open("/proc/%d/maps" % pid) as f:
-            self.maps = sum("memfd:" in line or "anon_inode" in line or "socket:" in line for line in f)
+            # In KiB: the kernel makes one mapping of two that follow each other.
+            self.mapped = sum(size(line) for line in f if re.search("memfd:|anon_inode|socket:", line)) // 1024
         with open("/proc/%d/status" % pid) as f:
             self.locked = next(line.split()[1] for line in f if line.startswith("VmLck:"))
+        self.callbacks = daemon.points.callbacks()
+        self.objects = daemon.h.objects() if daemon.h.under else {}  # of the device
         r = subprocess.run([os.path.join(BIN, "rawnetctl"), "-j", "-S", daemon.sock, "status"], text=True,
                            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=PATIENCE)
         try:
@@ -139,20 +161,29 @@ class Holdings:
         return vars(self) == vars(other)
 
     def __str__(self):
-        return "%d descriptors, %d mappings, %s KiB locked, %s" % (len(self.fds), self.maps, self.locked,
-                                                                   self.counts)
+        return "%d descriptors, %d KiB mapped, %s KiB locked, %d callbacks, %s, %s" % (
+            len(self.fds), self.mapped, self.locked, self.callbacks, self.counts, self.objects)
 
     def differs(self, other):
-        mine, its = list(self.fds), list(other.fds)
-        for fd in self.fds:
-            if fd in its:
-                its.remove(fd)
-                mine.remove(fd)
-        return "%s, not %s; %s, not %s" % (self, other, mine, its)
+        mine, its = Counter(self.fds + self.kept), Counter(other.fds + other.kept)
+        return "%s, not %s; %s, not %s" % (self, other, dict(mine - its), dict(its - mine))
+
+
+def baseline(holds):
+    """What a daemon has at rest, when all callbacks have run."""
+    return until("all callbacks run", lambda: next((h for h in [holds()] if not h.callbacks), None))
+
+
+def returns_to(before, holds):
+    """It holds again what it held before."""
+    try:
+        until("", lambda: holds() == before)
+    except AssertionError:
+        raise AssertionError("not all is as it was: " + holds().differs(before)) from None
 
 
 class Host(Net):
-    """A veth whose end v0 may have a rawnetd."""
+    """A veth, or a software device, whose end v0 may have a rawnetd."""
 
     def __init__(self):
         super().__init__(daemon=False)

@@ -1,43 +1,25 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Linked into rawnetd with a --wrap of each line of calls.def: every such call of the daemon's own
- * code comes here first. Each place in the code that calls is a site, known by its return address;
- * the file that RAWNET_FAULTS names, mapped and shared with the test, lists the sites that were
- * reached and how often, and says which of them fails next, and at which of its turns. Without that
- * file nothing fails. Counting by site makes it the same in every run although threads take turns.
- *
- * All calls are passed on as eight words, which is what the calling conventions of x86-64 and arm64
- * make of them: whatever is there is handed through, and nothing here looks at it.
+ * Linked into a program with a --wrap of each line of calls.def: every such call of the program's
+ * own code comes here first. Each place in the code that calls is a site, known by its return
+ * address; the file that RAWNET_FAULTS names, mapped and shared with the test, lists the sites that
+ * were reached and how often, and says which of them fails next, and at which of its turns. Without
+ * that file nothing fails. Counting by site makes it the same in every run although threads take
+ * turns.
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <stdbool.h>
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define SITES 1024u /* a power of two */
+#include "points.h"
 
-struct site {
-	uint64_t at; /* return address, from the start of the program; 0: free */
-	uint32_t hits;
-	uint32_t unused;
-	char name[48];
-};
-
-/* faults.py has the same. */
-struct points {
-	uint64_t armed; /* the site that fails; 0: none */
-	uint32_t left; /* it fails when this becomes 0 */
-	uint32_t fired;
-	struct site site[SITES];
-};
-
-static struct points *points;
-extern const char __executable_start[];
+struct points *points;
+extern const char __executable_start[], etext[];
 
 __attribute__((constructor)) static void map_points(void)
 {
@@ -49,8 +31,10 @@ __attribute__((constructor)) static void map_points(void)
 		return;
 	map = syscall(SYS_mmap, NULL, sizeof(*points), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	syscall(SYS_close, fd);
-	if (map != -1)
-		points = (struct points *)map;
+	if (map == -1)
+		return;
+	points = (struct points *)map;
+	points->callbacks = 0; /* of a process that was killed */
 }
 
 static struct site *find(const char *name, uint64_t at)
@@ -69,11 +53,13 @@ static struct site *find(const char *name, uint64_t at)
 	abort(); /* more sites than there is room for */
 }
 
-static bool fails(const char *name, const void *from)
+bool point_fails(const char *name, const void *from)
 {
 	uint64_t at = (uint64_t)((const char *)from - __executable_start);
 
-	if (!points)
+	/* A library's calls of itself, through a table that device.c changed, are its own business.
+	 */
+	if (!points || at >= (uint64_t)(etext - __executable_start))
 		return false;
 	__atomic_fetch_add(&find(name, at)->hits, 1, __ATOMIC_SEQ_CST);
 	if (__atomic_load_n(&points->armed, __ATOMIC_SEQ_CST) != at ||
@@ -83,17 +69,29 @@ static bool fails(const char *name, const void *from)
 	return true;
 }
 
-#define WORDS	  long a, long b, long c, long d, long e, long f, long g, long h
-#define THE_WORDS a, b, c, d, e, f, g, h
-
-#define CALL(name, failure, error)                              \
-	long __real_##name(WORDS);                              \
-	long __wrap_##name(WORDS);                              \
-	long __wrap_##name(WORDS)                               \
-	{                                                       \
-		if (!fails(#name, __builtin_return_address(0))) \
-			return __real_##name(THE_WORDS);        \
-		errno = error;                                  \
-		return failure;                                 \
+#define CALL(name, failure, error)                                    \
+	long __real_##name(WORDS);                                    \
+	long __wrap_##name(WORDS);                                    \
+	long __wrap_##name(WORDS)                                     \
+	{                                                             \
+		if (!point_fails(#name, __builtin_return_address(0))) \
+			return __real_##name(THE_WORDS);              \
+		errno = error;                                        \
+		return failure;                                       \
 	}
 #include "calls.def"
+
+/* To change or take out what is in a set needs no memory: only adding can fail. */
+int __real_epoll_ctl(int epfd, int op, int fd, struct epoll_event *event);
+int __wrap_epoll_ctl(int epfd, int op, int fd, struct epoll_event *event);
+int __wrap_epoll_ctl(int epfd, int op, int fd, struct epoll_event *event)
+{
+	if (op != EPOLL_CTL_ADD || !point_fails("epoll_ctl", __builtin_return_address(0)))
+		return __real_epoll_ctl(epfd, op, fd, event);
+	errno = ENOMEM;
+	return -1;
+}
+
+#ifdef FAULTS_OF_LIBRARIES
+#include "libraries.def"
+#endif

@@ -55,8 +55,8 @@ void die(const char *format, ...)
 const char *reason_word(const struct session *s)
 {
 	static const char *const word[RAWNET_BYE_COUNT] = {
-		"\"shutdown\"", "\"admin\"",  "\"protocol\"", "\"ring\"",
-		"\"memory\"",	"\"policy\"", "\"slow\"",     "\"device\"",
+		"\"shutdown\"", "\"admin\"", "\"protocol\"", "\"ring\"", "\"memory\"",
+		"\"policy\"",	"\"slow\"",  "\"device\"",   "\"busy\"",
 	};
 
 	if (s->ended)

@@ -164,6 +164,14 @@ static void do_move(char *line)
 
 /* ---- telling ---- */
 
+/* wait QUEUE MS: until there is something to read; 0 when the time is over. */
+static void do_wait(char *line)
+{
+	struct rawnet_queue *q = rawnet_queue(me.at, (uint32_t)number(&line));
+
+	answer(rawnet_wait(q, RAWNET_WAIT_RX, (int)number(&line)));
+}
+
 static void do_counters(char *line)
 {
 	uint64_t v[RAWNET_COUNTERS_SPACE];
@@ -300,12 +308,25 @@ static const struct {
 	const char *name;
 	void (*run)(char *line);
 } commands[] = {
-	{"attach", do_attach}, {"detach", do_detach},	{"copies", do_copies},
-	{"add", do_add},       {"many", do_many},	{"del", do_del},
-	{"move", do_move},     {"confirm", do_confirm}, {"counters", do_counters},
-	{"port", do_port},     {"list", do_list},	{"stats", do_stats},
-	{"gap", do_gap},       {"mode", do_mode},	{"frames", do_frames},
-	{"stamps", do_stamps}, {"send", do_send},	{"disconnect", do_disconnect},
+	{"attach", do_attach},
+	{"detach", do_detach},
+	{"copies", do_copies},
+	{"add", do_add},
+	{"many", do_many},
+	{"del", do_del},
+	{"move", do_move},
+	{"confirm", do_confirm},
+	{"wait", do_wait},
+	{"counters", do_counters},
+	{"port", do_port},
+	{"list", do_list},
+	{"stats", do_stats},
+	{"gap", do_gap},
+	{"mode", do_mode},
+	{"frames", do_frames},
+	{"stamps", do_stamps},
+	{"send", do_send},
+	{"disconnect", do_disconnect},
 };
 
 bool command_run(char *line)
