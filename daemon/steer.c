@@ -475,7 +475,7 @@ static int install(struct rn_steer *s, struct rule *r, struct rn_attachment *at,
 		return rc;
 	*index = at ? rn_index_take(at) : 0;
 	rule->members = rn_members_make(at, *index);
-	if (!rule->members || add_leases(s, r) || rn_macs_add(s, rule)) {
+	if (!rule->members || add_leases(s, r) || rn_macs_add(s, r)) {
 		rc = rn_fail(err, -ENOMEM, "rule: out of memory");
 		goto undo;
 	}
@@ -489,7 +489,7 @@ static int install(struct rn_steer *s, struct rule *r, struct rn_attachment *at,
 		return 0;
 	cds_lfht_del(rule->shape->rules, &rule->node);
 	set_handle(s, rule->handle, NULL);
-	rn_macs_del(s, rule);
+	rn_macs_del(s, r);
 	synchronize_rcu();
 undo:
 	del_leases(s, r);
@@ -605,7 +605,7 @@ void rn_steer_del(struct rn_steer *s, struct rn_rule *rule)
 	set_handle(s, rule->handle, NULL);
 	cds_lfht_del(s->by_id, &r->by_id);
 	rn_overlap_del(s, rule);
-	rn_macs_del(s, rule);
+	rn_macs_del(s, r);
 	del_leases(s, r);
 	cds_list_del(&rule->list);
 	give_handle(s, rule->handle);

@@ -24,6 +24,7 @@ struct rule {
 	struct rn_rule pub;
 	struct cds_lfht_node by_id;
 	struct lease *lease[2]; /* addresses that the daemon answers for */
+	struct rn_named *named; /* its destination MAC (steer_macs.c), unless it is the port's */
 };
 
 /* An address leased by a rule; RCU. */
@@ -115,8 +116,8 @@ void rn_index_keep(struct rn_attachment *at, uint32_t index);
 void rn_index_give(struct rn_attachment *at, uint32_t index);
 
 /* steer_macs.c. The rule has its key and shape. -ENOMEM. */
-int rn_macs_add(struct rn_steer *s, const struct rn_rule *rule);
-void rn_macs_del(struct rn_steer *s, const struct rn_rule *rule);
+int rn_macs_add(struct rn_steer *s, struct rule *r);
+void rn_macs_del(struct rn_steer *s, struct rule *r);
 void rn_macs_own(struct rn_steer *s, const uint8_t mac[6]);
 
 /* steer_overlap.c */

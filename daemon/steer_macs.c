@@ -12,7 +12,7 @@
 #include "steer_impl.h"
 
 /* A masked MAC that rules name. */
-struct named {
+struct rn_named {
 	struct cds_lfht_node node;
 	struct rcu_head rcu;
 	uint64_t mac, mask;
@@ -21,28 +21,28 @@ struct named {
 
 static int match_named(struct cds_lfht_node *node, const void *key)
 {
-	const struct named *have = caa_container_of(node, struct named, node), *want = key;
+	const struct rn_named *have = caa_container_of(node, struct rn_named, node), *want = key;
 
 	return have->mac == want->mac && have->mask == want->mask;
 }
 
 /* The table takes the low bits, which depend on few of the factor's: the high ones are folded in.
  */
-static unsigned long named_hash(const struct named *n)
+static unsigned long named_hash(const struct rn_named *n)
 {
 	const uint64_t h = (n->mac ^ n->mask << 16) * 0x9e3779b97f4a7c15u;
 
 	return h ^ h >> 32;
 }
 
-static struct named *find(const struct rn_steer *s, const struct named *key)
+static struct rn_named *find(const struct rn_steer *s, const struct rn_named *key)
 {
 	struct cds_lfht_iter iter;
 	struct cds_lfht_node *node;
 
 	cds_lfht_lookup(s->named, named_hash(key), match_named, key, &iter);
 	node = cds_lfht_iter_get_node(&iter);
-	return node ? caa_container_of(node, struct named, node) : NULL;
+	return node ? caa_container_of(node, struct rn_named, node) : NULL;
 }
 
 static void set_word(uint64_t *word, uint64_t v)
@@ -63,7 +63,7 @@ bool rn_steer_names(const struct rn_steer *s, uint64_t mac)
 
 	for (uint32_t i = 0; i < __atomic_load_n(&m->n_masks, __ATOMIC_RELAXED); i++) {
 		uint64_t mask = __atomic_load_n(&m->mask[i], __ATOMIC_RELAXED);
-		const struct named key = {.mac = mac & mask, .mask = mask};
+		const struct rn_named key = {.mac = mac & mask, .mask = mask};
 
 		if (rn_macs_bit(m, key.mac) && find(s, &key))
 			return true;
@@ -96,7 +96,7 @@ static void count_masks(struct rn_steer *s)
 	__atomic_store_n(&s->macs.n_masks, n, __ATOMIC_RELAXED);
 }
 
-static void show(struct rn_steer *s, const struct named *n)
+static void show(struct rn_steer *s, const struct rn_named *n)
 {
 	uint32_t at = rn_macs_at(n->mac), place = place_of(s, n->mask);
 	uint64_t *word = &s->macs.bit[at / 64];
@@ -108,7 +108,7 @@ static void show(struct rn_steer *s, const struct named *n)
 	set_word(word, *word | 1ull << at % 64);
 }
 
-static void hide(struct rn_steer *s, const struct named *n)
+static void hide(struct rn_steer *s, const struct rn_named *n)
 {
 	uint32_t at = rn_macs_at(n->mac);
 	uint64_t *word = &s->macs.bit[at / 64];
@@ -121,21 +121,16 @@ static void hide(struct rn_steer *s, const struct named *n)
 
 static void free_named(struct rcu_head *head)
 {
-	free(caa_container_of(head, struct named, rcu));
+	free(caa_container_of(head, struct rn_named, rcu));
 }
 
-static struct named named_of(const struct rn_rule *rule)
+int rn_macs_add(struct rn_steer *s, struct rule *r)
 {
-	return (struct named) {.mac = rn_mac_word(rule->key.dmac),
-			       .mask = rn_mac_word(rule->shape->mask.dmac)};
-}
+	const struct rn_named key = {.mac = rn_mac_word(r->pub.key.dmac),
+				     .mask = rn_mac_word(r->pub.shape->mask.dmac)};
+	struct rn_named *n;
 
-int rn_macs_add(struct rn_steer *s, const struct rn_rule *rule)
-{
-	const struct named key = named_of(rule);
-	struct named *n;
-
-	if (!(rule->match.fields & RAWNET_M_DMAC))
+	if (!(r->pub.match.fields & RAWNET_M_DMAC))
 		return 0; /* the port's own */
 	n = find(s, &key);
 	if (!n) {
@@ -148,18 +143,16 @@ int rn_macs_add(struct rn_steer *s, const struct rn_rule *rule)
 		show(s, n);
 	}
 	n->rules++;
+	r->named = n;
 	return 0;
 }
 
-void rn_macs_del(struct rn_steer *s, const struct rn_rule *rule)
+void rn_macs_del(struct rn_steer *s, struct rule *r)
 {
-	const struct named key = named_of(rule);
-	struct named *n;
+	struct rn_named *n = r->named;
 
-	if (!(rule->match.fields & RAWNET_M_DMAC))
-		return;
-	n = find(s, &key);
-	if (--n->rules)
+	r->named = NULL;
+	if (!n || --n->rules)
 		return;
 	hide(s, n);
 	cds_lfht_del(s->named, &n->node);
