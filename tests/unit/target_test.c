@@ -28,6 +28,8 @@
 #define GIVE_UP 100000u
 
 static struct rn_rdma rdma;
+static struct rn_port port;
+static struct rn_hwq hwq = {.port = &port};
 static struct rn_target target;
 static struct rn_rdma_mem memory;
 static struct rn_rdma_queue hw[QUEUES];
@@ -82,6 +84,7 @@ static void attach(uint32_t n)
 	for (uint32_t i = 0; i < n; i++) {
 		queue[i].index = i;
 		queue[i].hw = &hw[i];
+		queue[i].hwq = &hwq;
 		queue[i].state = &kept[i];
 		queue[i].rx.ctl = &ctl[i];
 		queue[i].rx.mask = RING - 1;
