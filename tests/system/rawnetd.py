@@ -93,7 +93,9 @@ class Daemon:
         return rc
 
     def run(self, name, program, *argv, **kwargs):
-        """A tool in the background, its log named after it."""
+        """A tool in the background, its log named after it; what the last one of that name said is gone."""
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(self.path(name + ".log"))
         p = Process(self.path(name + ".log"), program, "-S", self.sock, *argv, **kwargs)
         self.others.append(p)
         return p
