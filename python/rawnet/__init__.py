@@ -32,6 +32,7 @@ __all__ = ["connect", "Connection", "Attachment", "Queue", "Packet", "Match", "N
 globals().update({n: v for n, v in _abi.CONSTANTS.items() if n.split("_")[0] not in ("MSG", "ALL", "Q", "MATCH",
                                                                                     "COUNTERS", "WAIT")})
 _C = _abi.CONSTANTS
+_SLICE_MS = 100  # of a wait: a signal that comes just before the call is seen behind it
 _library = None
 
 NextHop = collections.namedtuple("NextHop", "smac dmac vlan src via mtu")
@@ -364,10 +365,11 @@ class Queue:
         True, or False after `timeout` seconds. Signal handlers run meanwhile."""
         end = None if timeout is None else time.monotonic() + timeout
         while True:
-            left = -1 if end is None else max(0, int((end - time.monotonic()) * 1000 + 0.999))
-            rc = _lib().wait(self._q, _C["WAIT_TX"] if tx else _C["WAIT_RX"], left)
+            left = _SLICE_MS if end is None else max(0, int((end - time.monotonic()) * 1000 + 0.999))
+            rc = _lib().wait(self._q, _C["WAIT_TX"] if tx else _C["WAIT_RX"], min(left, _SLICE_MS))
             self._sync()
-            if rc != -4:  # EINTR: the handler has run, and did not raise
+            # EINTR: the handler has run, and did not raise. One for a signal just before the call runs after it.
+            if rc != -4 and (rc or (end is not None and left <= _SLICE_MS)):
                 return bool(_check(rc))
 
     def fileno(self):
