@@ -1,9 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Traffic of kernel sockets, from the peer's side: questions to an echo, ping, a TCP transfer. Each
 can run in the background and says in the end what became of every packet."""
-import contextlib
 import hashlib
-import os
 import re
 import select
 import signal
@@ -17,17 +15,6 @@ from rawnetd import PATIENCE, until
 WINDOW = 32
 SO_RCVBUFFORCE = 33  # a window of jumbo frames is more than the usual buffer takes
 LOST_AFTER = 1.0  # seconds of silence: what is under way is lost
-
-
-@contextlib.contextmanager
-def one_processor():
-    """What this thread sends by a veth keeps its order: each processor has a queue of its own there."""
-    before = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, {min(before)})
-    try:
-        yield
-    finally:
-        os.sched_setaffinity(0, before)
 
 
 class Ask:
