@@ -5,7 +5,7 @@
  * ends that are final.
  *
  * Promise: what a program had is there again after a restart of the daemon. Seen to fail without its
- * defence: LIBRESTART
+ * defence: rn_flow_restore() left out (restore.c): test_rules, no rule where four are due.
  */
 #include <errno.h>
 #include <poll.h>
