@@ -6,9 +6,9 @@
  *
  * Promise: nobody takes what is another's, what the operator needs or what the policy does not
  * grant. Seen to fail without its defence, the rule was there:
- *   keeps_users_apart      no overlap looked for, or only in shapes with other bits (steer_overlap.c)
+ *   keeps_users_apart      no overlap looked for, or not in all shapes (steer_overlap.c)
  *   protects_the_operator  check_protected() left out; force granted to all (policy.c)
- *   keeps_to_the_policy    entries that fit any user, deny not looked at, allow that needs only to
+ *   keeps_to_the_policy    entries that fit any user; deny not looked at; allow that needs only to
  *                          intersect
  *   bounds_rules           rules left out of rn_policy_room()
  */
