@@ -97,7 +97,7 @@ struct rn_served *rn_daemon_find_port(const struct rn_daemon *daemon, const char
 struct rn_rule *rn_daemon_rule(const struct rn_daemon *daemon, uint64_t id,
 			       struct rn_served **served);
 
-/* ---- rules, with all that hangs on them (rules.c) ---- */
+/* ---- rules, with all that hangs on them (rules*.c) ---- */
 
 struct rn_rule_request {
 	struct rn_served *served;

@@ -91,6 +91,27 @@ static inline unsigned long key_hash(const struct rn_key *key)
 	return h;
 }
 
+/* release: who sees the new number sees what changed. */
+static inline void note_change(struct rn_steer *s)
+{
+	__atomic_store_n(&s->changes, s->changes + 1, __ATOMIC_RELEASE);
+}
+
+/* steer_handle.c */
+int rn_handle_take(struct rn_steer *s, uint32_t *handle, struct rn_err *err);
+/* The slot's next rule has another generation. */
+void rn_handle_give(struct rn_steer *s, uint32_t handle);
+void rn_handle_set(struct rn_steer *s, uint32_t handle, struct rn_rule *rule);
+void rn_handles_free(struct rn_steer *s);
+
+/* steer_lease.c */
+/* -EEXIST: a rule of another user, or with another MAC, has an address of this match. */
+int rn_leases_check(const struct rn_steer *s, const struct rawnet_match *m, uint32_t uid,
+		    struct rn_err *err);
+/* -ENOMEM: del takes back what was added. */
+int rn_leases_add(struct rn_steer *s, struct rule *r);
+void rn_leases_del(struct rn_steer *s, struct rule *r);
+
 /* steer_shape.c */
 /* The rule with exactly this masked key; reader. */
 struct rn_rule *rn_shape_find(const struct rn_shape *shape, const struct rn_key *key);
@@ -110,6 +131,14 @@ struct rn_members *rn_members_make(struct rn_attachment *at, uint32_t index);
 struct rn_members *rn_members_with(const struct rn_members *old, struct rn_attachment *at,
 				   uint32_t index);
 struct rn_members *rn_members_without(const struct rn_members *old, const struct rn_attachment *at);
+/* Replaces the members; the backend is told, and nothing has happened if it refuses. */
+int rn_members_set(struct rn_steer *s, struct rn_rule *rule, struct rn_members *m,
+		   struct rn_err *err);
+/* The request has the match of this rule. */
+int rn_members_join(struct rn_steer *s, struct rn_rule *rule, const struct rn_steer_request *q,
+		    uint32_t *index, struct rn_err *err);
+/* The rule is gone: its members' indexes, and the set after a grace period. */
+void rn_members_release(struct rn_rule *rule);
 uint32_t rn_index_take(struct rn_attachment *at);
 /* A restored rule has this one: it is not given out. */
 void rn_index_keep(struct rn_attachment *at, uint32_t index);
