@@ -120,7 +120,7 @@ unsigned rn_rules_restore(struct rn_daemon *daemon);
 void rn_rules_gone(void *daemon, struct rn_rule *rule);
 int rn_rules_confirm(struct rn_daemon *daemon, uint64_t id);
 /* Seconds until it goes back; 0: for good. */
-uint32_t rn_rules_left(const struct rn_daemon *daemon, uint64_t id);
+uint32_t rn_rules_left(const struct rn_rule *rule);
 /* Makes the static rules those of the configuration: how many could not be added (logged). */
 unsigned rn_rules_static(struct rn_daemon *daemon);
 void rn_rules_forget_all(struct rn_daemon *daemon);

@@ -22,11 +22,8 @@
 
 void rn_rules_keep(struct rn_daemon *d, const struct rn_served *s, struct rn_rule *rule)
 {
-	const uint64_t end = rule->flags & RAWNET_FLOW_TENTATIVE ? rn_tentative_end(d, rule->id)
-								 : 0;
-
 	rn_journal_ids(d->rule_ids, d->next_client, rn_attachment_ids(0));
-	rn_journal_keep(s->port->config.dev, rule, end);
+	rn_journal_keep(s->port->config.dev, rule, rn_tentative_end(rule));
 }
 
 void rn_rules_sync(struct rn_daemon *d)
@@ -115,7 +112,7 @@ static void detach_extras(struct rn_daemon *d, struct rn_served *s, struct rn_ru
 {
 	rn_rules_del_neigh(d, s, rule);
 	rn_journal_drop(rule);
-	rn_tentative_forget(d, rule->id);
+	rn_tentative_forget(rule);
 	give_back(d, rule->uid);
 	announce(d, s, rule, why);
 	rn_probe_rule_del(rule, s->port->config.dev);

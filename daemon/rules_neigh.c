@@ -41,7 +41,7 @@ void rn_rules_reopen_neigh(struct rn_daemon *d, struct rn_served *s)
 	follow_neigh(d, s);
 }
 
-int rn_rules_add_neigh(struct rn_daemon *d, struct rn_served *s, const struct rn_rule *rule,
+int rn_rules_add_neigh(struct rn_daemon *d, struct rn_served *s, struct rn_rule *rule,
 		       struct rn_err *err)
 {
 	int rc;
@@ -53,7 +53,7 @@ int rn_rules_add_neigh(struct rn_daemon *d, struct rn_served *s, const struct rn
 	return rc;
 }
 
-void rn_rules_del_neigh(struct rn_daemon *d, struct rn_served *s, const struct rn_rule *rule)
+void rn_rules_del_neigh(struct rn_daemon *d, struct rn_served *s, struct rn_rule *rule)
 {
 	if (!s->neigh)
 		return;

@@ -8,17 +8,36 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 
 #include "match.h"
 #include "steer_impl.h"
 
+struct rn_secret rn_steer_secret;
+
 /* ---- life of the table ---- */
+
+static int make_secret(void)
+{
+	static bool made;
+
+	if (made)
+		return 0;
+	if (getrandom(&rn_steer_secret, sizeof(rn_steer_secret), 0) < 0)
+		return -errno;
+	made = true;
+	return 0;
+}
 
 int rn_steer_create(const struct rn_steer_ops *ops, void *ctx, const uint8_t mac[6], uint64_t *ids,
 		    struct rn_steer **out)
 {
-	struct rn_steer *s = calloc(1, sizeof(*s));
+	struct rn_steer *s;
+	int rc = make_secret();
 
+	if (rc)
+		return rc;
+	s = calloc(1, sizeof(*s));
 	if (!s)
 		return -ENOMEM;
 	s->ops = ops;
@@ -28,10 +47,9 @@ int rn_steer_create(const struct rn_steer_ops *ops, void *ctx, const uint8_t mac
 	rn_macs_own(s, mac);
 	CDS_INIT_LIST_HEAD(&s->rules);
 	s->order = calloc(1, sizeof(*s->order));
-	s->by_id = cds_lfht_new(64, 64, 0, CDS_LFHT_AUTO_RESIZE, NULL);
-	s->leases = cds_lfht_new(64, 64, 0, CDS_LFHT_AUTO_RESIZE, NULL);
-	/* Bounded, whatever MACs a client chooses. */
-	s->named = cds_lfht_new(64, 64, HANDLES, CDS_LFHT_AUTO_RESIZE, NULL);
+	s->by_id = make_table();
+	s->leases = make_table();
+	s->named = make_table();
 	if (!s->order || !s->by_id || !s->leases || !s->named) {
 		rn_steer_destroy(s);
 		return -ENOMEM;
@@ -106,7 +124,7 @@ static int install(struct rn_steer *s, struct rule *r, struct rn_attachment *at,
 	if (!at)
 		rule->flags |= RAWNET_FLOW_WAITING;
 	rn_handle_set(s, rule->handle, rule);
-	cds_lfht_add(rule->shape->rules, key_hash(&rule->key), &rule->node);
+	cds_lfht_add(rule->shape->rules, shape_hash(rule->shape, &rule->key), &rule->node);
 	if (s->ops && s->ops->add)
 		rc = s->ops->add(s->ctx, rule, err);
 	if (!rc)
@@ -144,7 +162,7 @@ static int add_rule(struct rn_steer *s, const struct rn_steer_request *q, const 
 	s->n_rules++;
 	s->n_waiting += !q->at;
 	cds_list_add_tail(&r->pub.list, &s->rules);
-	cds_lfht_add(s->by_id, r->pub.id, &r->by_id);
+	cds_lfht_add(s->by_id, id_hash(r->pub.id), &r->by_id);
 	rn_overlap_add(s, &r->pub);
 	*rule = &r->pub;
 	return 0;
@@ -263,7 +281,7 @@ unsigned rn_steer_set_mac(struct rn_steer *s, const uint8_t mac[6])
 		if (rule->match.fields & RAWNET_M_DMAC)
 			continue;
 		memcpy(rule->key.dmac, mac, 6);
-		cds_lfht_add(rule->shape->rules, key_hash(&rule->key), &rule->node);
+		cds_lfht_add(rule->shape->rules, shape_hash(rule->shape, &rule->key), &rule->node);
 		rn_overlap_add(s, rule);
 		if (s->ops && s->ops->add && s->ops->add(s->ctx, rule, NULL))
 			failed++;

@@ -91,7 +91,7 @@ struct rn_rule *rn_steer_find(const struct rn_steer *s, uint64_t id)
 	struct cds_lfht_iter iter;
 	struct cds_lfht_node *node;
 
-	cds_lfht_lookup(s->by_id, id, match_id, &id, &iter);
+	cds_lfht_lookup(s->by_id, id_hash(id), match_id, &id, &iter);
 	node = cds_lfht_iter_get_node(&iter);
 	return node ? &caa_container_of(node, struct rule, by_id)->pub : NULL;
 }

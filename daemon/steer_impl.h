@@ -6,6 +6,7 @@
 #ifndef RN_STEER_IMPL_H
 #define RN_STEER_IMPL_H
 
+#include "siphash.h"
 #include "steer.h"
 
 #define HANDLES	   (1u << RN_HANDLE_BITS)
@@ -78,17 +79,38 @@ static inline void key_mask(struct rn_key *out, const struct rn_key *key, const 
 		o[i] = k[i] & m[i];
 }
 
-/* Seven words, each multiplied and folded in; the table takes the low bits. */
+/*
+ * Clients choose what stands in the tables: they are hashed with the process's secret, which is
+ * made before the first of them and does not change, and hold no more than a port has rules for
+ * (leases and MACs: as many addresses as quotas allow). Readers.
+ */
+extern struct rn_secret rn_steer_secret;
+
 static inline unsigned long key_hash(const struct rn_key *key)
 {
-	const uint64_t *k = (const void *)key;
-	uint64_t h = 0x9e3779b97f4a7c15u;
+	return rn_siphash(&rn_steer_secret, (const void *)key, sizeof(*key) / 8);
+}
 
-	for (size_t i = 0; i < sizeof(*key) / 8; i++) {
-		h = (h ^ k[i]) * 0xff51afd7ed558ccdu;
-		h ^= h >> 32;
-	}
-	return h;
+/* Of a key that is masked; only words in which two of the shape can differ. */
+static inline unsigned long shape_hash(const struct rn_shape *shape, const struct rn_key *key)
+{
+	const uint64_t *words = (const void *)key;
+	struct rn_sip s = rn_sip_begin(&rn_steer_secret);
+
+	for (uint8_t i = 0; i < shape->n_words; i++)
+		rn_sip_word(&s, words[shape->word[i]]);
+	return rn_sip_end(&s, shape->n_words);
+}
+
+/* Who deletes all rules but every 4096th chooses ids, too. */
+static inline unsigned long id_hash(uint64_t id)
+{
+	return rn_siphash(&rn_steer_secret, &id, 1);
+}
+
+static inline struct cds_lfht *make_table(void)
+{
+	return cds_lfht_new(64, 64, HANDLES, CDS_LFHT_AUTO_RESIZE, NULL);
 }
 
 /* release: who sees the new number sees what changed. */

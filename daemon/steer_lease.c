@@ -23,10 +23,10 @@ static int match_lease(struct cds_lfht_node *node, const void *key)
 
 static unsigned long lease_hash(const struct lease_key *k)
 {
-	struct rn_key key = {.vlan = k->vlan, .proto = k->family};
+	uint64_t words[3] = {0, 0, (uint64_t)k->family << 16 | k->vlan};
 
-	memcpy(key.dst, k->addr, sizeof(key.dst));
-	return key_hash(&key);
+	memcpy(words, k->addr, sizeof(k->addr));
+	return rn_siphash(&rn_steer_secret, words, 3);
 }
 
 static struct lease *find_lease(const struct rn_steer *s, const struct lease_key *k)
