@@ -97,7 +97,7 @@ struct rn_served *rn_daemon_find_port(const struct rn_daemon *daemon, const char
 struct rn_rule *rn_daemon_rule(const struct rn_daemon *daemon, uint64_t id,
 			       struct rn_served **served);
 
-/* ---- rules, with all that hangs on them (rules.c) ---- */
+/* ---- rules, with all that hangs on them (rules*.c) ---- */
 
 struct rn_rule_request {
 	struct rn_served *served;
@@ -120,7 +120,7 @@ unsigned rn_rules_restore(struct rn_daemon *daemon);
 void rn_rules_gone(void *daemon, struct rn_rule *rule);
 int rn_rules_confirm(struct rn_daemon *daemon, uint64_t id);
 /* Seconds until it goes back; 0: for good. */
-uint32_t rn_rules_left(const struct rn_daemon *daemon, uint64_t id);
+uint32_t rn_rules_left(const struct rn_rule *rule);
 /* Makes the static rules those of the configuration: how many could not be added (logged). */
 unsigned rn_rules_static(struct rn_daemon *daemon);
 void rn_rules_forget_all(struct rn_daemon *daemon);

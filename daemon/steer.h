@@ -44,6 +44,8 @@ struct order;
 
 struct rn_shape {
 	struct rn_key mask;
+	uint8_t n_words,
+		word[sizeof(struct rn_key) / 8]; /* of the key, that the mask has bits in */
 	uint32_t slot; /* 0..RN_SHAPES-1, does not change while the shape lives */
 	uint32_t n_rules;
 	struct cds_lfht *rules;
@@ -80,6 +82,8 @@ struct rn_rule {
 	struct cds_list_head list; /* all rules of the port, oldest first */
 	struct rcu_head rcu;
 	void *hw; /* the backend's */
+	struct rn_leased *leased; /* neigh.c's; NULL: it leases nothing */
+	struct rn_tentative *tentative; /* rules_tentative.c's; NULL: for good */
 	/* its records in the journal (journal.h), and whether they are behind */
 	bool changed;
 	uint32_t kept_version, n_kept;
