@@ -18,6 +18,8 @@
 #include "probes.h"
 #include "steer.h"
 
+#define REAP_NS 5000000u /* in one go, for rules that are deleted */
+
 static const struct rawnet_quota one_connection = {.connections = 1};
 
 /* ---- who is it ---- */
@@ -206,7 +208,7 @@ void rn_client_detach(struct rn_client *c, struct rn_attachment *at)
 {
 	uint32_t i = 0;
 
-	rn_attachment_retire(at, rn_rules_gone, c->daemon);
+	rn_attachment_retire(at, rn_rules_gone, c->daemon, UINT64_MAX);
 	synchronize_rcu();
 	while (c->attachments[i] != at)
 		i++;
@@ -311,16 +313,56 @@ void rn_client_lost(struct rn_client *c)
 	bury(c);
 }
 
-void rn_client_reap(struct rn_daemon *d)
+/* Its rules go; false: there are more. */
+static bool retire(struct rn_client *c, uint64_t until)
 {
+	for (uint32_t i = 0; i < c->n_attachments; i++)
+		if (!rn_attachment_retire(c->attachments[i], rn_rules_gone, c->daemon, until))
+			return false;
+	return true;
+}
+
+bool rn_client_waits(struct rn_client *c)
+{
+	const struct rn_client *other;
+
+	if (!c->daemon->n_leaving)
+		return false;
+	cds_list_for_each_entry (other, &c->daemon->clients, list)
+		if (other->leaving && other->peer.uid == c->peer.uid) {
+			c->waits = true;
+			return sd_event_source_set_enabled(c->source, SD_EVENT_OFF) >= 0;
+		}
+	return false;
+}
+
+static void go_on(struct rn_daemon *d)
+{
+	struct rn_client *c;
+
+	cds_list_for_each_entry (c, &d->clients, list) {
+		if (c->waits && !c->dead)
+			sd_event_source_set_enabled(c->source, SD_EVENT_ON);
+		c->waits = false;
+	}
+}
+
+void rn_client_reap(struct rn_daemon *d, bool all)
+{
+	const uint64_t until = all ? UINT64_MAX : rn_mono_ns() + REAP_NS;
 	struct rn_client *c, *next;
 
-	cds_list_for_each_entry (c, &d->clients, list)
-		for (uint32_t i = 0; c->dead && i < c->n_attachments; i++)
-			rn_attachment_retire(c->attachments[i], rn_rules_gone, d);
+	d->n_leaving = 0;
+	cds_list_for_each_entry (c, &d->clients, list) {
+		c->leaving = c->dead && !retire(c, until);
+		d->n_leaving += c->leaving;
+	}
+	/* By way of a descriptor (repair.c): what is deferred comes before whatever else waits. */
+	if (d->n_leaving)
+		eventfd_write(d->fault_fd, 1);
 	synchronize_rcu();
 	cds_list_for_each_entry_safe (c, next, &d->clients, list) {
-		if (!c->dead)
+		if (!c->dead || c->leaving)
 			continue;
 		for (uint32_t i = 0; i < c->n_attachments; i++)
 			release(c, c->attachments[i], i + 1 == c->n_attachments);
@@ -331,4 +373,5 @@ void rn_client_reap(struct rn_daemon *d)
 		client_free(c, true);
 	}
 	rn_rules_sync(d);
+	go_on(d);
 }

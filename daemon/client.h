@@ -35,6 +35,8 @@ struct rn_client {
 	bool greeted; /* HELLO was said */
 	bool incomplete; /* adopted, but not all that it had: it is to connect again */
 	bool dead; /* to be reaped at the end of this turn of the loop */
+	bool leaving; /* dead, and some of its rules are there yet */
+	bool waits; /* is not read until those who leave are gone: rn_client_waits */
 	char label[RAWNET_LABEL];
 	char program[RAWNET_LABEL];
 	uint64_t connected_ns;
@@ -64,8 +66,13 @@ void rn_client_end(struct rn_client *client, enum rawnet_reason reason, const ch
 void rn_client_lost(struct rn_client *client);
 /* Lets the reaper run after this turn of the loop. */
 void rn_client_reap_soon(struct rn_daemon *d);
-/* The reaper: retires and frees the attachments of all dead clients after one grace period. */
-void rn_client_reap(struct rn_daemon *daemon);
+/* The reaper: retires and frees the attachments of all dead clients after one grace period. A
+ * client can leave so many rules behind that deleting them takes a NIC seconds: unless it has to be
+ * all at once, others get their turns between, but for those of the same user (rn_client_waits). */
+void rn_client_reap(struct rn_daemon *daemon, bool all);
+/* Is another client of this uid leaving? Then the rules, the quota and the label that this one
+ * might ask for are about to be free: it is not read until they are. */
+bool rn_client_waits(struct rn_client *client);
 /* Detaches one attachment at once. */
 void rn_client_detach(struct rn_client *client, struct rn_attachment *at);
 int rn_client_add_attachment(struct rn_client *client, struct rn_attachment *at);

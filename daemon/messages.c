@@ -240,7 +240,7 @@ static int on_client(sd_event_source *source, int fd, uint32_t revents, void *ar
 		send_held(c);
 	else if (revents & (EPOLLHUP | EPOLLERR) && !(revents & EPOLLIN))
 		rn_client_lost(c);
-	for (int i = 0; i < READ_BURST && !c->held && !c->dead; i++)
+	for (int i = 0; i < READ_BURST && !c->held && !c->dead && !rn_client_waits(c); i++)
 		if (!read_message(c) || rn_mono_ns() - began > READ_NS)
 			break;
 	return 0;
