@@ -2,7 +2,7 @@
 /*
  * A rate that the policy grants: tokens that a clock refills, so that bursts are tolerated and
  * floods are not. What a refill leaves below one token is kept for the next: a queue that asks
- * every microsecond gets its thousand a second too. The poller of the queue pays; control sets.
+ * every microsecond gets its thousand a second too. One thread sets it and pays.
  */
 #ifndef RN_BUCKET_H
 #define RN_BUCKET_H

@@ -13,6 +13,7 @@
 #include "copies.h"
 #include "poller_impl.h"
 #include "port.h"
+#include "queue_grant.h"
 #include "state.h"
 #include "tx.h"
 
@@ -157,6 +158,7 @@ static unsigned serve_queue(struct rn_queue *q, unsigned budget)
 
 	if (q->dead)
 		return 0;
+	rn_queue_follow(q);
 	if (be->queue_rx)
 		n += be->queue_rx(q, budget);
 	if (!rests(q))
@@ -195,7 +197,7 @@ static unsigned serve_copies(struct rn_set *set)
 static bool serve_burst(struct rn_queue *q, unsigned most, unsigned *work)
 {
 	/* A reload may lower the weight within a burst. */
-	unsigned full = RN_POLLER_BURST * __atomic_load_n(&q->weight, __ATOMIC_RELAXED);
+	unsigned full = RN_POLLER_BURST * q->weight;
 	unsigned burst = q->served < full ? full - q->served : full;
 	unsigned asked = burst < most ? burst : most, did = serve_queue(q, asked);
 
