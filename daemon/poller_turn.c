@@ -16,6 +16,7 @@
 #include "queue_grant.h"
 #include "state.h"
 #include "tx.h"
+#include "tx_state.h"
 
 #define COLD_AFTER 2048u /* turns without work before a queue is cold */
 #define TURN_BUDGET \
@@ -311,7 +312,7 @@ void rn_poller_publish(struct rn_poller *p)
 
 		q->state->rx_client = q->rx.client;
 		q->state->tx_client = q->tx.client;
-		q->state->tx_segment = q->tx_segment;
+		rn_tx_keep(q);
 		if ((int32_t)(q->rx.daemon - q->state->rx_true) > 0)
 			q->state->rx_true = q->rx.daemon;
 		__atomic_store_n(&q->state->rx_daemon, q->rx.daemon, __ATOMIC_RELAXED);
