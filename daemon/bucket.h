@@ -62,6 +62,12 @@ static inline void rn_bucket_take(struct rn_bucket *b, uint64_t n)
 		b->tokens -= n;
 }
 
+/* Of what was taken, what was not used. */
+static inline void rn_bucket_give(struct rn_bucket *b, uint64_t n)
+{
+	b->tokens = b->burst - b->tokens > n ? b->tokens + n : b->burst;
+}
+
 /* What control grants: set when it is asked for first. Is there one? */
 static inline bool rn_bucket_offers(struct rn_bucket *b, uint64_t rate, uint64_t burst,
 				    uint64_t now)
