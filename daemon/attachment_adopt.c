@@ -10,6 +10,7 @@
 #include "poller.h"
 #include "ring.h"
 #include "state.h"
+#include "tx_state.h"
 #include "waker.h"
 
 static struct rawnet_req_attach request_of(const struct rn_state *state)
@@ -44,7 +45,7 @@ static int resume_queues(struct rn_attachment *at, const struct rn_adopted *from
 
 		resume_ring(&q->rx, q->state->rx_daemon, q->state->rx_client);
 		resume_ring(&q->tx, q->state->tx_daemon, q->state->tx_client);
-		q->tx_segment = q->state->tx_segment;
+		rn_tx_resume(q);
 		q->wake_fd = from->wake[i];
 		from->wake[i] = -1;
 		rc = rn_waker_open(rn_poller_waker(q->poller), q, err);

@@ -13,16 +13,20 @@
 #include "backend/backend.h"
 #include "closer.h"
 #include "poller.h"
+#include "queue_grant.h"
 #include "state.h"
 #include "waker.h"
 
 static void grant_queue(struct rn_queue *q, const struct rn_grant *grant, uint32_t n_queues)
 {
-	__atomic_store_n(&q->weight, grant->weight ? grant->weight : 1, __ATOMIC_RELAXED);
-	q->police = q->at->port->config.police && !grant->spoof;
-	rn_bucket_set(&q->packets, rn_bucket_share(grant->packet_rate, n_queues), 64);
-	rn_bucket_set(&q->bytes, rn_bucket_share(grant->byte_rate, n_queues), 65536 * 2);
-	q->limited = grant->packet_rate || grant->byte_rate;
+	const struct rn_queue_grant share = {
+		.packet_rate = rn_bucket_share(grant->packet_rate, n_queues),
+		.byte_rate = rn_bucket_share(grant->byte_rate, n_queues),
+		.weight = grant->weight ? grant->weight : 1,
+		.police = q->at->port->config.police && !grant->spoof,
+	};
+
+	rn_queue_grant(q, &share);
 }
 
 static void point_ring(struct rn_ring *r, uint8_t *base, uint32_t ctl, uint32_t slots,
@@ -134,8 +138,10 @@ int rn_attachment_join(struct rn_attachment *at, struct rn_err *err)
 		uint32_t n = 0;
 		int rc;
 
-		for (uint32_t i = at->first[k]; i < at->first[k + 1]; i++)
+		for (uint32_t i = at->first[k]; i < at->first[k + 1]; i++) {
+			rn_queue_follow(&at->queue[i]);
 			queues[n++] = &at->queue[i];
+		}
 		rc = rn_poller_add_queues(at->port->poller[k], queues, n);
 		if (rc) {
 			while (k-- > 0)
@@ -152,7 +158,6 @@ int rn_attachment_join(struct rn_attachment *at, struct rn_err *err)
 
 void rn_attachment_regrant(struct rn_attachment *at, const struct rn_grant *grant)
 {
-	/* Pollers may see some members old and some new for a moment: both were granted. */
 	for (uint32_t i = 0; i < at->n_queues; i++)
 		grant_queue(&at->queue[i], grant, at->n_queues);
 }

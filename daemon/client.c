@@ -10,6 +10,7 @@
 #include <urcu-qsbr.h>
 
 #include "adopt.h"
+#include "asker.h"
 #include "clock.h"
 #include "closer.h"
 #include "daemon.h"
@@ -287,6 +288,9 @@ static void bury(struct rn_client *c)
 	if (c->dead)
 		return;
 	c->dead = true;
+	if (c->asked)
+		rn_asker_leave(c->daemon->asker, c->asked);
+	c->asked = NULL;
 	c->source = sd_event_source_disable_unref(c->source);
 	rn_client_reap_soon(c->daemon);
 }

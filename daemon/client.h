@@ -3,8 +3,9 @@
  * A client: one connection to a control socket. Control thread only.
  *
  * Messages are read a bounded number at a time, so that nobody starves the others. While a reply
- * does not fit the socket, no further request of this client is read: a client that does not read
- * stops itself, and needs no queue. Events that do not fit are counted and left out.
+ * does not fit the socket, or the kernel has not said what it is, no further request of this client
+ * is read: a client that does not read stops itself, needs no queue, and has its replies in order.
+ * Events that do not fit are counted and left out.
  */
 #ifndef RN_CLIENT_H
 #define RN_CLIENT_H
@@ -21,6 +22,7 @@
 #include "policy.h"
 
 struct rn_daemon;
+struct rn_question;
 
 struct rn_client {
 	struct rn_daemon *daemon;
@@ -50,6 +52,8 @@ struct rn_client {
 	uint8_t *held;
 	uint32_t held_size;
 	struct rn_attachment *held_attachment;
+	/* what the kernel is asked for it (asker.h): nothing is read until that is answered */
+	struct rn_question *asked;
 };
 
 /* Takes a connection over; closes fd if it cannot. */
@@ -98,6 +102,7 @@ struct rn_request {
 	struct rn_err *err;
 };
 
+#define RN_LATER				 1 /* a handler's: client->asked is set, and rn_messages_answer follows */
 #define RN_HANDLER(NAME, number, request, reply) int rn_handle_##NAME(struct rn_request *r);
 RAWNET_REQUESTS(RN_HANDLER)
 #undef RN_HANDLER

@@ -13,6 +13,7 @@
 #include <urcu-qsbr.h>
 
 #include "adopt.h"
+#include "asker.h"
 #include "backend/backend.h"
 #include "client.h"
 #include "clock.h"
@@ -376,6 +377,8 @@ int rn_daemon_create(struct rn_config *config, struct rn_daemon **out, struct rn
 	if (!rc)
 		rc = start_closer(d, err);
 	if (!rc)
+		rc = rn_asker_create(d->event, rn_isolate_asker, &d->asker, err);
+	if (!rc)
 		rc = start_pollers(d, err);
 	if (!rc)
 		rc = start_ports(d, err);
@@ -470,6 +473,7 @@ void rn_daemon_destroy(struct rn_daemon *d)
 
 	rn_listen_stop(d);
 	end_clients(d);
+	rn_asker_destroy(d->asker);
 	rn_monitor_destroy(d->monitor);
 	stop_ports(d);
 	for (uint32_t i = 0; i < d->n_pollers; i++)

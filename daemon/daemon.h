@@ -22,6 +22,7 @@
 
 #define RN_VERSION_TEXT "rawnetd " RAWNET_VERSION
 
+struct rn_asker;
 struct rn_client;
 struct rn_listener;
 
@@ -46,6 +47,7 @@ struct rn_daemon {
 	struct rn_served *served;
 	uint32_t n_served;
 	struct rn_monitor *monitor;
+	struct rn_asker *asker;
 	int fault_fd;
 
 	struct rn_listener *listeners;
