@@ -176,8 +176,7 @@ int rn_handle_DETACH(struct rn_request *r)
 
 	if (!at)
 		return -ENOENT;
-	rn_client_detach(r->client, at);
-	return 0;
+	return rn_client_detach(r->client, at, &req->hdr) ? 0 : RN_LATER;
 }
 
 int rn_handle_COPIES(struct rn_request *r)

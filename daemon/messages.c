@@ -247,7 +247,7 @@ static bool read_message(struct rn_client *c)
 
 static bool may_read(struct rn_client *c)
 {
-	return !c->held && !c->asked && !c->dead && !rn_client_waits(c);
+	return !c->held && !c->asked && !c->detaching && !c->dead && !rn_client_waits(c);
 }
 
 static int on_client(sd_event_source *source, int fd, uint32_t revents, void *arg)
