@@ -128,6 +128,10 @@ void rn_port_resume(struct rn_port *port);
  * it all rules anew. Attachments must be gone. A failure leaves the port closed, to be tried again.
  */
 int rn_port_reopen(struct rn_port *port, struct rn_err *err);
+/* Pollers have ended, and the next daemon goes on with the attachments (adopt.h): a device that
+ * ends with the process lets go of rules, queues and memory in this order. The process is to exit.
+ */
+void rn_port_hand_over(struct rn_port *port);
 /* Attachments must be gone. Takes the queues from the pollers, waits a grace period, closes. */
 void rn_port_close(struct rn_port *port);
 /* All counters of the port: pollers' and device's. */

@@ -197,6 +197,7 @@ const struct rn_backend rn_backend_mlx5 = {
 	.close = mlx5_close,
 	.queue_create = rn_mlx5_queue_create,
 	.queue_destroy = rn_mlx5_queue_destroy,
+	.queue_recall = rn_mlx5_queue_recall,
 	.queue_mend = rn_mlx5_queue_mend,
 	.events = rn_rdma_events,
 	.steer = &rn_rdma_steer,

@@ -209,6 +209,7 @@ int rn_mlx5_features(struct ibv_context *ctx, const struct rn_rdma_caps *caps,
 /* queue.c; control thread */
 int rn_mlx5_queue_create(struct rn_port *port, struct rn_queue *q, struct rn_err *err);
 void rn_mlx5_queue_destroy(struct rn_port *port, struct rn_queue *q);
+void rn_mlx5_queue_recall(struct rn_queue *q);
 int rn_mlx5_queue_mend(struct rn_port *port, struct rn_queue *q, bool may, struct rn_err *err);
 
 /* rx.c, refill.c, tx.c; poller */

@@ -81,7 +81,7 @@ static void give_sentinels(struct rn_queue *q, struct rn_mlx5_rx *rx, struct bur
 	rx->sentinel = false;
 	b->copied_packets++;
 	b->copied_bytes += a->len;
-	rn_deliver_to(q, &f, a->index);
+	rn_deliver_first(q, &f, a->index);
 }
 
 /* Not into the client's memory: the sentinel's packet, or one whose slot named no buffer and that

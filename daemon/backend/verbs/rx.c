@@ -148,7 +148,7 @@ static void take_sentinels(struct rn_queue *q, struct verbs_queue *v, struct bur
 	v->sentinel = false;
 	b->copied_packets++;
 	b->copied_bytes += len;
-	rn_deliver_to(q, &f, index);
+	rn_deliver_first(q, &f, index);
 }
 
 /* A request came back without a packet: its buffer is the client's again. */
@@ -187,6 +187,20 @@ static void begin_anew(struct rn_queue *q, struct verbs_queue *v)
 	v->epoch++;
 	rn_count(q, RAWNET_Q_MENDED, 1);
 	rn_poller_touch(q->poller, q);
+}
+
+void verbs_queue_recall(struct rn_queue *q)
+{
+	const struct verbs_queue *v = verbs_queue_of(q);
+	uint32_t at = q->rx.daemon;
+
+	for (uint32_t i = v->rx_done; i != v->rx_posted; i++) {
+		uint64_t id = v->ids[i & q->rx.mask];
+
+		if (!(id & SENTINEL))
+			__atomic_store_n(&q->rx.slots[at++ & q->rx.mask].off, (uint32_t)id,
+					 __ATOMIC_RELAXED);
+	}
 }
 
 static bool is_broken(const struct verbs_queue *v)

@@ -92,6 +92,7 @@ static inline struct verbs_hwq *verbs_hwq_of(struct rn_hwq *hwq)
 /* queue.c; control thread */
 int verbs_queue_create(struct rn_port *port, struct rn_queue *q, struct rn_err *err);
 void verbs_queue_destroy(struct rn_port *port, struct rn_queue *q);
+void verbs_queue_recall(struct rn_queue *q);
 int verbs_queue_mend(struct rn_port *port, struct rn_queue *q, bool may, struct rn_err *err);
 
 /* rx.c, tx.c; poller */
