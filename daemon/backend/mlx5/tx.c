@@ -82,17 +82,17 @@ struct run {
 	uint64_t packets, bytes;
 };
 
-/* Not policed: a pointer each. */
+/* Not policed, or by the NIC: a pointer each. */
 static void refer_run(struct rn_queue *q, struct rn_mlx5_batch *b, struct run *run, uint32_t most)
 {
-	const uint32_t lkey = b->tx->lkey_be;
+	const uint32_t lkey = b->tx->lkey_be, mark = rn_send_unchecked(b->tx, q->police);
 	const uint64_t mem = (uintptr_t)q->mem;
 	struct rn_ring *r = &q->tx;
 	uint32_t n = 0, room;
 	uint64_t w;
 
 	while (n < most) {
-		uint8_t *at = rn_send_slot(b, 1, 0);
+		uint8_t *at = rn_send_slot(b, 1, 0, mark);
 
 		if (!at)
 			break;
@@ -126,7 +126,8 @@ static inline enum placed place_inline(struct rn_queue *q, struct rn_mlx5_batch 
 				       const struct rn_macs *macs, struct rn_police_hint *hint)
 {
 	uint32_t len = rn_word_len(w), lines = (len + RN_TX_LINE - 1) / RN_TX_LINE;
-	uint8_t *at = rn_send_slot(b, lines * (RN_TX_LINE / RN_SEG) + 1, 0), *copy;
+	uint8_t *at = rn_send_slot(b, lines * (RN_TX_LINE / RN_SEG) + 1, 0, b->tx->vouched_be);
+	uint8_t *copy;
 	int why;
 
 	if (!at)
@@ -165,6 +166,7 @@ static inline enum placed place_head(struct rn_queue *q, struct rn_mlx5_batch *b
 	    (macs && rn_switch_may(q, macs, wqe + RN_INLINE_AT)))
 		return NO_PLACE;
 	rn_eth_put_behind(wqe + RN_SEG, 0, 0, RN_MLX5_HEAD);
+	rn_eth_mark(wqe + RN_SEG, b->tx->vouched_be);
 	rn_data_put(wqe + segs * RN_SEG, rn_word_len(w) - RN_MLX5_HEAD, b->tx->lkey_be,
 		    (uintptr_t)q->mem + rn_word_off(w) + RN_MLX5_HEAD);
 	rn_send_finish(b, wqe, RN_OP_SEND, segs + 1, true);
@@ -211,10 +213,10 @@ static uint32_t take_run(struct rn_queue *q, struct rn_mlx5_batch *b, uint32_t m
 		return 0;
 	if (most > q->tx.client - q->tx.next)
 		most = q->tx.client - q->tx.next;
-	if (q->police)
-		police_run(q, b, &run, most);
-	else
+	if (rn_mlx5_refers(q, b->tx, run.macs))
 		refer_run(q, b, &run, most);
+	else
+		police_run(q, b, &run, most);
 	b->tx->quiet_packets += (uint32_t)run.packets;
 	rn_count(q, RAWNET_Q_TX_PACKETS, run.packets);
 	rn_count(q, RAWNET_Q_TX_BYTES, run.bytes);
