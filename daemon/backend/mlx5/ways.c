@@ -3,7 +3,8 @@
  * The ways of a packet into the send queue, but for the runs of plain ones (tx.c). See send.h for
  * how requests are written.
  *
- *   by reference  not policed, or policed by the NIC (egress.c): pointers to the client's memory,
+ *   by reference  not policed, or policed by the NIC (egress.c), and none can be for another client
+ *                 of the port: pointers to the client's memory,
  *                 the daemon looks at nothing. A tag is inserted by the device if it can, and if
  *                 nobody polices: where the NIC's tables see it is not known
  *   inline        short and checked: copied whole into a multi-packet request
@@ -186,6 +187,14 @@ static bool csum_agrees(const struct rn_queue *q, const struct rn_chain *c, uint
 
 /* ---- inline ---- */
 
+/* The copied bytes, which go out, may be for another client of the port. */
+static bool may_stay(const struct rn_queue *q, const uint8_t *copy)
+{
+	const struct rn_macs *macs = rn_switch_on(q->hwq->port);
+
+	return macs && rn_switch_may(q, macs, copy);
+}
+
 static enum rn_tx_verdict send_inline(struct rn_queue *q, struct rn_mlx5_batch *b,
 				      const struct rn_chain *c)
 {
@@ -203,6 +212,8 @@ static enum rn_tx_verdict send_inline(struct rn_queue *q, struct rn_mlx5_batch *
 		why = RAWNET_Q_TX_DROP_SHAPE;
 	if (why)
 		return drop(q, (enum rawnet_queue_counter)why);
+	if (may_stay(q, copy))
+		return send_by_copy(q, b, c);
 	if (q->limited && !rn_tx_pay(q, 1, c->len))
 		return drop(q, RAWNET_Q_TX_DROP_RATE);
 	rn_data_put_inline(at, c->len);
@@ -244,6 +255,8 @@ static enum rn_tx_verdict check_head(struct rn_queue *q, const struct rn_chain *
 
 	if (!police_head(q, c, copy, &why))
 		return why ? drop(q, (enum rawnet_queue_counter)why) : RN_TX_FULL;
+	if (may_stay(q, copy))
+		return RN_TX_FULL;
 	if ((first->flags & CSUMS) && !rn_offload_check_head(copy, have, c->len, first))
 		return RN_TX_FULL;
 	h->frames = 1;
@@ -368,7 +381,7 @@ static enum rn_tx_verdict send_plain(struct rn_queue *q, struct rn_mlx5_batch *b
 				     const struct rn_chain *c)
 {
 	const bool tag = c->slot[0].flags & RAWNET_TX_VLAN;
-	struct head h = {.len = q->police ? RN_MLX5_HEAD : b->tx->min_inline};
+	struct head h = {.len = q->police ? RN_MLX5_HEAD : L2_MOST};
 
 	if (may_refer(q, b->tx, c->slot[0].flags))
 		return refer(q, b, c);
@@ -385,8 +398,7 @@ enum rn_tx_verdict rn_mlx5_send(struct rn_queue *q, struct rn_mlx5_batch *b,
 
 	/* Who captures gets whole frames; what is wrong, or half done, is the common code's too. */
 	if (q->tx_segment || !__atomic_load_n(&port->link_up, __ATOMIC_RELAXED) ||
-	    rcu_dereference(port->taps) || rn_chain_check_for(q, c, rn_chain_longest(port)) ||
-	    rn_switch_may_chain(q, rn_switch_on(port), c))
+	    rcu_dereference(port->taps) || rn_chain_check_for(q, c, rn_chain_longest(port)))
 		return send_by_copy(q, b, c);
 	return (c->slot[0].flags & (CSUMS | RAWNET_TX_TSO)) ? send_offloaded(q, b, c)
 							    : send_plain(q, b, c);
