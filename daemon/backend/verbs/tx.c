@@ -17,6 +17,18 @@
 
 /* ---- completions ---- */
 
+/* Epoch and number. */
+static uint64_t id_of(const struct verbs_queue *v, uint32_t request)
+{
+	return (uint64_t)v->tx_epoch << 32 | request;
+}
+
+/* Of before the queue was mended: its request counts as lost already. */
+static bool is_stale(const struct verbs_queue *v, uint64_t id)
+{
+	return id >> 32 != v->tx_epoch || (uint32_t)id - v->done >= v->posted - v->done;
+}
+
 /* False: the device reports an error. */
 static bool reap(struct rn_queue *q, struct verbs_queue *v)
 {
@@ -31,12 +43,14 @@ static bool reap(struct rn_queue *q, struct verbs_queue *v)
 	if (n > 0)
 		rn_poller_touch(q->poller, q);
 	for (int i = 0; i < n; i++) {
+		const bool failed = wc[i].status != IBV_WC_SUCCESS;
 		uint32_t end = (uint32_t)wc[i].wr_id + 1;
 
-		if (end - v->done - 1 >= v->posted - v->done)
-			continue; /* of before it was mended */
-		if (wc[i].status != IBV_WC_SUCCESS) {
+		if (failed)
 			rn_count(q, RAWNET_Q_TX_ERRORS, 1);
+		if (is_stale(v, wc[i].wr_id))
+			continue;
+		if (failed) {
 			rn_rdma_broke(q, &v->tx_state);
 			return false;
 		}
@@ -71,7 +85,7 @@ static struct ibv_send_wr *begin(struct verbs_queue *v)
 {
 	struct ibv_send_wr *wr = &v->wr[v->n_wr];
 
-	wr->wr_id = v->posted;
+	wr->wr_id = id_of(v, v->posted);
 	wr->num_sge = 0;
 	wr->opcode = IBV_WR_SEND;
 	wr->send_flags = 0;
@@ -112,6 +126,7 @@ static void lose_from(struct rn_queue *q, struct verbs_queue *v, uint32_t first)
 static void begin_anew(struct rn_queue *q, struct verbs_queue *v)
 {
 	lose_from(q, v, v->done);
+	v->tx_epoch++;
 	rn_count(q, RAWNET_Q_MENDED, 1);
 	rn_poller_touch(q->poller, q);
 }
