@@ -219,7 +219,7 @@ int rn_mlx5_queue_create(struct rn_port *port, struct rn_queue *q, struct rn_err
 void rn_mlx5_queue_destroy(struct rn_port *port, struct rn_queue *q);
 int rn_mlx5_queue_mend(struct rn_port *port, struct rn_queue *q, bool may, struct rn_err *err);
 
-/* rx.c, refill.c, tx.c; poller */
+/* rx.c (single.c, session.c), refill.c, tx.c; poller */
 unsigned rn_mlx5_queue_rx(struct rn_queue *q, unsigned budget);
 enum rn_armed rn_mlx5_queue_arm(struct rn_queue *q);
 bool rn_mlx5_queue_waits(const struct rn_queue *q);
