@@ -96,6 +96,8 @@ struct rn_backend {
 	/* The interface went down, came up, changed MTU or MAC (rn_port's fields are new already).
 	 */
 	void (*changed)(struct rn_port *port);
+	/* port->addresses are others. */
+	void (*addresses)(struct rn_port *port);
 	/* Owned queues: make and unmake the hardware of one client queue. destroy is called after a
 	 * grace period: the poller no longer knows the queue; when it returns no device writes to
 	 * the client's memory any more. */
