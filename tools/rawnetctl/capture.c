@@ -130,8 +130,9 @@ static int start(struct capture *k, const struct ctl_args *args, struct rawnet_r
 		rc = find_attachment(k, client, &req->of);
 	if (rc)
 		return rc;
-	if (rawnet_attach(k->c->rn, k->dev, &options, &k->at))
-		return ctl_refuse(k->c, "%s", rawnet_error());
+	rc = rawnet_attach(k->c->rn, k->dev, &options, &k->at);
+	if (rc)
+		return ctl_failed(k->c, rc);
 	req->attachment = rawnet_attachment_info(k->at)->attachment;
 	return ctl_request(k->c, RAWNET_MSG_CAPTURE, req, sizeof(*req), NULL, 0);
 }
