@@ -106,7 +106,7 @@ int rn_attachment_create(struct rn_port *port, const struct rawnet_req_attach *r
 	if (req->copies)
 		rc = rn_attachment_set_copies(at, req->copies, err);
 	if (rc) {
-		rn_attachment_retire(at, NULL, NULL);
+		rn_attachment_retire(at, NULL, NULL, UINT64_MAX);
 		synchronize_rcu(); /* its queues were in the pollers' sets */
 		goto free_it;
 	}
@@ -166,20 +166,25 @@ void rn_attachment_sent(struct rn_attachment *at)
 	rn_shm_sent(&at->shm);
 }
 
-void rn_attachment_retire(struct rn_attachment *at, void (*gone)(void *arg, struct rn_rule *rule),
-			  void *arg)
+bool rn_attachment_retire(struct rn_attachment *at, void (*gone)(void *arg, struct rn_rule *rule),
+			  void *arg, uint64_t until)
 {
+	bool done;
+
 	if (at->retired)
-		return;
-	at->retired = true;
-	rn_steer_leave(at->port->steer, at, gone, arg);
+		return true;
+	done = rn_steer_leave(at->port->steer, at, gone, arg, until);
 	rn_police_changed();
+	if (!done)
+		return false;
+	at->retired = true;
 	rn_attachment_drop_copies(at);
 	rn_tap_drop(at);
 	for (uint32_t k = 0; k < at->port->n_pollers; k++)
 		rn_poller_remove_attachment(at->port->poller[k], at);
 	cds_list_del(&at->list);
 	rn_attachment_count(at->port, -1);
+	return true;
 }
 
 uint32_t rn_attachment_free(struct rn_attachment *at)

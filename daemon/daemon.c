@@ -90,7 +90,7 @@ static int on_closed(sd_event_source *source, int fd, uint32_t revents, void *ar
 static int on_reap(sd_event_source *source, void *arg)
 {
 	(void)source;
-	rn_client_reap(arg);
+	rn_client_reap(arg, false);
 	return 0;
 }
 
@@ -434,7 +434,7 @@ static void end_clients(struct rn_daemon *d)
 	cds_list_for_each_entry (c, &d->clients, list)
 		if (!c->dead)
 			rn_client_end(c, RAWNET_BYE_SHUTDOWN, "the daemon stops");
-	rn_client_reap(d);
+	rn_client_reap(d, true);
 }
 
 static void stop_ports(struct rn_daemon *d)

@@ -245,6 +245,11 @@ static bool read_message(struct rn_client *c)
 	return true;
 }
 
+static bool may_read(struct rn_client *c)
+{
+	return !c->held && !c->asked && !c->detaching && !c->dead && !rn_client_waits(c);
+}
+
 static int on_client(sd_event_source *source, int fd, uint32_t revents, void *arg)
 {
 	struct rn_client *c = arg;
@@ -256,7 +261,7 @@ static int on_client(sd_event_source *source, int fd, uint32_t revents, void *ar
 		send_held(c);
 	else if (revents & (EPOLLHUP | EPOLLERR) && !(revents & EPOLLIN))
 		rn_client_lost(c);
-	for (int i = 0; i < READ_BURST && !c->held && !c->asked && !c->dead; i++)
+	for (int i = 0; i < READ_BURST && may_read(c); i++)
 		if (!read_message(c) || rn_mono_ns() - began > READ_NS)
 			break;
 	return 0;

@@ -15,6 +15,7 @@
 #include "rawnet/counters.h"
 #include "rawnet/proto.h"
 #include "bucket.h"
+#include "head.h"
 #include "probes.h"
 
 struct rn_attachment;
@@ -39,12 +40,7 @@ struct rn_ring {
 struct rn_police_hint {
 	uint64_t epoch; /* of rn_police_changed(); another one: void */
 	int32_t vlan; /* id of the slot's tag, or -1 */
-	uint32_t need; /* least length of the frame */
-	uint32_t least, base; /* IP length field + base is at least this and at most the length */
-	uint16_t length_mask; /* 0: no such field */
-	uint8_t length_at; /* its offset */
-	_Alignas(16) uint8_t value[64];
-	uint8_t mask[64]; /* of the frame's first bytes */
+	struct rn_head head;
 };
 
 /* What the policy grants; rates a second, 0: no bound. */

@@ -106,6 +106,20 @@ static void free_rule(struct rcu_head *head)
 	free(caa_container_of(head, struct rule, pub.rcu));
 }
 
+/* In the table, and out of it: what somebody remembers of it is void. The number changes behind the
+ * table, so that who reads it first and looks up then remembers nothing that is older. */
+static void show(struct rn_steer *s, struct rn_rule *rule)
+{
+	cds_lfht_add(rule->shape->rules, shape_hash(rule->shape, &rule->key), &rule->node);
+	note_change(s);
+}
+
+static void hide(struct rn_steer *s, struct rn_rule *rule)
+{
+	cds_lfht_del(rule->shape->rules, &rule->node);
+	note_change(s);
+}
+
 /* Makes the rule complete and tells the backend, in an order that unwinds completely. */
 static int install(struct rn_steer *s, struct rule *r, struct rn_attachment *at, uint32_t *index,
 		   struct rn_err *err)
@@ -124,12 +138,12 @@ static int install(struct rn_steer *s, struct rule *r, struct rn_attachment *at,
 	if (!at)
 		rule->flags |= RAWNET_FLOW_WAITING;
 	rn_handle_set(s, rule->handle, rule);
-	cds_lfht_add(rule->shape->rules, shape_hash(rule->shape, &rule->key), &rule->node);
+	show(s, rule);
 	if (s->ops && s->ops->add)
 		rc = s->ops->add(s->ctx, rule, err);
 	if (!rc)
 		return 0;
-	cds_lfht_del(rule->shape->rules, &rule->node);
+	hide(s, rule);
 	rn_handle_set(s, rule->handle, NULL);
 	rn_macs_del(s, r);
 	synchronize_rcu();
@@ -243,7 +257,7 @@ void rn_steer_del(struct rn_steer *s, struct rn_rule *rule)
 
 	if (s->ops && s->ops->del)
 		s->ops->del(s->ctx, rule);
-	cds_lfht_del(shape->rules, &rule->node);
+	hide(s, rule);
 	rn_handle_set(s, rule->handle, NULL);
 	cds_lfht_del(s->by_id, &r->by_id);
 	rn_overlap_del(s, rule);
@@ -268,12 +282,13 @@ unsigned rn_steer_set_mac(struct rn_steer *s, const uint8_t mac[6])
 
 	memcpy(s->mac, mac, sizeof(s->mac));
 	rn_macs_own(s, mac);
+	note_change(s);
 	cds_list_for_each_entry (rule, &s->rules, list) {
 		if (rule->match.fields & RAWNET_M_DMAC)
 			continue;
 		if (s->ops && s->ops->del)
 			s->ops->del(s->ctx, rule);
-		cds_lfht_del(rule->shape->rules, &rule->node);
+		hide(s, rule);
 		rn_overlap_del(s, rule);
 	}
 	synchronize_rcu();
@@ -281,7 +296,7 @@ unsigned rn_steer_set_mac(struct rn_steer *s, const uint8_t mac[6])
 		if (rule->match.fields & RAWNET_M_DMAC)
 			continue;
 		memcpy(rule->key.dmac, mac, 6);
-		cds_lfht_add(rule->shape->rules, shape_hash(rule->shape, &rule->key), &rule->node);
+		show(s, rule);
 		rn_overlap_add(s, rule);
 		if (s->ops && s->ops->add && s->ops->add(s->ctx, rule, NULL))
 			failed++;

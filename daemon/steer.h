@@ -138,9 +138,10 @@ struct rn_members *rn_members_alloc(uint32_t n);
 int rn_steer_move(struct rn_steer *steer, struct rn_rule *rule, struct rn_attachment *to,
 		  struct rn_err *err);
 /* An attachment leaves: it is taken out of all members; rules that have none left are deleted, or
- * wait if they persist (label kept). Calls gone() for each rule that is deleted, before it is. */
-void rn_steer_leave(struct rn_steer *steer, struct rn_attachment *at,
-		    void (*gone)(void *arg, struct rn_rule *rule), void *arg);
+ * wait if they persist (label kept). Calls gone() for each rule that is deleted, before it is.
+ * Stops behind the rule at which rn_mono_ns() is over `until`; true: it has none any more. */
+bool rn_steer_leave(struct rn_steer *steer, struct rn_attachment *at,
+		    void (*gone)(void *arg, struct rn_rule *rule), void *arg, uint64_t until);
 /* An attachment came: rules that wait for this uid and label get it. Returns how many. */
 unsigned rn_steer_arrive(struct rn_steer *steer, struct rn_attachment *at, uint32_t uid,
 			 const char *label);

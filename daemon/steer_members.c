@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "attachment.h"
+#include "clock.h"
 #include "steer_impl.h"
 
 struct rn_members *rn_members_alloc(uint32_t n)
@@ -241,20 +242,25 @@ static bool part(struct rn_steer *s, struct rn_rule *rule, struct rn_attachment 
 	return true;
 }
 
-void rn_steer_leave(struct rn_steer *s, struct rn_attachment *at,
-		    void (*gone)(void *arg, struct rn_rule *rule), void *arg)
+bool rn_steer_leave(struct rn_steer *s, struct rn_attachment *at,
+		    void (*gone)(void *arg, struct rn_rule *rule), void *arg, uint64_t until)
 {
 	struct rn_rule *rule, *next;
 
 	if (!at->n_rules)
-		return;
+		return true;
 	cds_list_for_each_entry_safe (rule, next, &s->rules, list) {
-		if (!member_of(rule, at) || part(s, rule, at))
+		if (!member_of(rule, at))
 			continue;
-		if (gone)
-			gone(arg, rule);
-		rn_steer_del(s, rule);
+		if (!part(s, rule, at)) {
+			if (gone)
+				gone(arg, rule);
+			rn_steer_del(s, rule);
+		}
+		if (rn_mono_ns() > until)
+			return !at->n_rules;
 	}
+	return true;
 }
 
 unsigned rn_steer_arrive(struct rn_steer *s, struct rn_attachment *at, uint32_t uid,
