@@ -458,13 +458,16 @@ bool rn_daemon_hands_over(const struct rn_daemon *d)
 	return rn_store_works();
 }
 
-/* Everything stays as it is for the next daemon, or goes when the manager lets go of it. Pollers
- * end their turns, so that what they moved is published. */
+/* Everything stays as it is for the next daemon, or goes when the manager lets go of it; but what
+ * ends with this process ends in order. Pollers end their turns, so that what they moved is
+ * published. */
 void rn_daemon_hand_over(struct rn_daemon *d)
 {
 	rn_listen_stop(d);
 	for (uint32_t i = 0; i < d->n_pollers; i++)
 		rn_poller_stop(d->poller[i]);
+	for (uint32_t i = 0; i < d->n_served; i++)
+		rn_port_hand_over(d->served[i].port);
 }
 
 void rn_daemon_destroy(struct rn_daemon *d)

@@ -31,7 +31,8 @@ struct rn_served {
 	struct rn_port *port;
 	struct rn_daemon *daemon;
 	sd_event_source *device_source; /* the device's news; NULL: it has none */
-	sd_event_source *reopen_source; /* while the port's device is failed: tries again */
+	sd_event_source *reopen_source; /* due while given_up: tries again */
+	bool given_up; /* the port's device failed, and nobody listens to a new one yet */
 	uint32_t reopens; /* attempts in vain */
 	struct rn_neigh *neigh; /* NULL: not a Linux interface */
 	sd_event_source *neigh_source;

@@ -62,15 +62,17 @@ static struct rawnet_slot *posted(struct rn_queue *q)
 }
 
 /* Writes the slot in place: it is the client's at the next publication, for which the queue has to
- * be touched. */
+ * be touched. The order of stores is for who finds them after this process was killed. */
 static void write_slot(struct rn_queue *q, const uint64_t w[2])
 {
 	uint64_t *slot = (void *)&q->rx.slots[q->rx.daemon & q->rx.mask];
 
+	if (q->hw) {
+		q->state->rx_true = ++q->rx.next;
+		__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	}
 	__atomic_store_n(slot, w[0], __ATOMIC_RELAXED);
 	__atomic_store_n(slot + 1, w[1], __ATOMIC_RELAXED);
-	if (q->hw)
-		q->state->rx_true = ++q->rx.next;
 	q->rx.daemon++;
 }
 
@@ -161,6 +163,27 @@ bool rn_deliver_to(struct rn_queue *q, const struct rn_frame *f, uint32_t index)
 	hand_back(q, done);
 	count_delivered(q, f);
 	return true;
+}
+
+bool rn_deliver_first(struct rn_queue *q, const struct rn_frame *f, uint32_t index)
+{
+	struct rawnet_slot *slots = q->rx.slots;
+	const uint32_t at = q->rx.daemon, mask = q->rx.mask, was = q->state->rx_true;
+	const uint32_t oldest = __atomic_load_n(&slots[at & mask].off, __ATOMIC_RELAXED);
+	const bool taken = rn_deliver_to(q, f, index);
+	uint32_t i = q->rx.next - 1, off;
+
+	if (q->rx.daemon == at)
+		return taken;
+	for (; i - at > 1; i--) {
+		off = __atomic_load_n(&slots[(i - 1) & mask].off, __ATOMIC_RELAXED);
+		__atomic_store_n(&slots[i & mask].off, off, __ATOMIC_RELAXED);
+	}
+	if (i != at)
+		__atomic_store_n(&slots[i & mask].off, oldest, __ATOMIC_RELAXED);
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	q->state->rx_true = was;
+	return taken;
 }
 
 /* The first `most` bytes of a frame. */

@@ -9,9 +9,11 @@
 #include <string.h>
 #include <urcu-qsbr.h>
 
+#include "attachment.h"
 #include "backend/backend.h"
 #include "copies.h"
 #include "poller.h"
+#include "state.h"
 #include "steer.h"
 #include "tap.h"
 #include "tx.h"
@@ -244,6 +246,31 @@ int rn_port_reopen(struct rn_port *port, struct rn_err *err)
 	return lost ? rn_fail(err, 0, "%u rules were refused by the new device", lost) : 0;
 }
 
+static void take_back(struct rn_port *port, struct rn_attachment *at)
+{
+	for (uint32_t i = 0; i < at->n_queues; i++) {
+		struct rn_queue *q = &at->queue[i];
+
+		if (!q->hw)
+			continue;
+		port->backend->queue_recall(q);
+		q->state->rx_true = q->rx.daemon;
+		port->backend->queue_destroy(port, q);
+	}
+}
+
+void rn_port_hand_over(struct rn_port *port)
+{
+	struct rn_attachment *at;
+
+	if (!port->backend->queue_destroy || !port->backend_data)
+		return; /* all that it has is kept */
+	rn_steer_forget(port->steer);
+	cds_list_for_each_entry (at, &port->attachments, list)
+		take_back(port, at);
+	port->backend->close(port);
+}
+
 void rn_port_close(struct rn_port *port)
 {
 	if (!port->backend_data && port->failed) {
@@ -314,6 +341,8 @@ void rn_port_set_addresses(struct rn_port *port, struct rn_addresses *addresses)
 
 	rcu_assign_pointer(port->addresses, addresses);
 	rn_police_changed();
+	if (port->backend->addresses)
+		port->backend->addresses(port);
 	synchronize_rcu();
 	free(old);
 }

@@ -43,6 +43,7 @@ struct rn_port_config {
 	enum rn_xdp_mode xdp_mode;
 	bool allow_mutable_memory; /* serve clients although the kernel refuses FS_IMMUTABLE_FL */
 	bool police; /* transmit is policed; on unless switched off */
+	bool nic_policing; /* by the NIC's own tables where it can (mlx5) */
 	bool local_switching; /* its clients reach each other; on unless switched off (switch.h) */
 	uint32_t copy_rate; /* copies of broadcast and multicast a second; 0: 10,000 */
 	/* loop */
@@ -128,6 +129,10 @@ void rn_port_resume(struct rn_port *port);
  * it all rules anew. Attachments must be gone. A failure leaves the port closed, to be tried again.
  */
 int rn_port_reopen(struct rn_port *port, struct rn_err *err);
+/* Pollers have ended, and the next daemon goes on with the attachments (adopt.h): a device that
+ * ends with the process lets go of rules, queues and memory in this order. The process is to exit.
+ */
+void rn_port_hand_over(struct rn_port *port);
 /* Attachments must be gone. Takes the queues from the pollers, waits a grace period, closes. */
 void rn_port_close(struct rn_port *port);
 /* All counters of the port: pollers' and device's. */

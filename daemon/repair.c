@@ -13,6 +13,7 @@
  * library attaches again by itself after the last two.
  */
 #include <errno.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <unistd.h>
 
@@ -24,6 +25,7 @@
 #include "log.h"
 
 #define REOPEN_USEC 500000u /* between attempts */
+#define NEVER_USEC  UINT64_MAX
 
 /* Queues of one user that are set up again, whichever they are: a second each, after so many. What
  * a client does with a queue may be why it fails. */
@@ -113,7 +115,6 @@ static void tell(const struct rn_served *s, const char *what, const char *text)
 static void back_again(struct rn_served *s, const struct rn_err *lost)
 {
 	struct rn_port *port = s->port;
-	struct rn_err err = {0};
 
 	rn_info("%s: backend %s, %s; served again", port->config.dev, port->backend->name,
 		port->mode);
@@ -121,30 +122,39 @@ static void back_again(struct rn_served *s, const struct rn_err *lost)
 		rn_error("%s: %s", port->config.dev, lost->text);
 	rn_daemon_load_addresses(port);
 	rn_rules_reopen_neigh(s->daemon, s);
-	if (rn_daemon_watch_device(s->daemon, s, &err))
-		rn_error("%s: %s", port->config.dev, err.text);
 	tell(s, port->link_up ? "up" : "down", "opened again");
+}
+
+/* 0 once the port is served by a device that is listened to. */
+static int open_again(struct rn_served *s, struct rn_err *err)
+{
+	int rc;
+
+	if (s->port->failed) {
+		if (s->port->n_attachments)
+			return -EBUSY;
+		/* Its descriptor goes with the device. */
+		s->device_source = sd_event_source_disable_unref(s->device_source);
+		rc = rn_port_reopen(s->port, err);
+		if (rc)
+			return rc;
+		back_again(s, err);
+	}
+	return rn_daemon_watch_device(s->daemon, s, err);
 }
 
 static int on_reopen(sd_event_source *source, uint64_t usec, void *arg)
 {
 	struct rn_served *s = arg;
 	struct rn_err err = {0};
+	int rc = open_again(s, &err);
 
 	(void)usec;
-	if (!s->port->n_attachments) {
-		/* Its descriptor goes with the device. */
-		s->device_source = sd_event_source_disable_unref(s->device_source);
-		if (!rn_port_reopen(s->port, &err)) {
-			back_again(s, &err);
-			s->reopen_source = sd_event_source_disable_unref(s->reopen_source);
-			return 0;
-		}
-		if (!s->reopens++) /* each of the others would say the same */
-			rn_warn("%s: is not opened yet: %s", s->port->config.dev, err.text);
-	}
-	sd_event_source_set_time_relative(source, REOPEN_USEC);
-	return sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
+	s->given_up = rc != 0;
+	if (rc && rc != -EBUSY && !s->reopens++) /* each of the others would say the same */
+		rn_warn("%s: is not opened yet: %s", s->port->config.dev, err.text);
+	sd_event_source_set_time_relative(source, rc ? REOPEN_USEC : NEVER_USEC);
+	return 0;
 }
 
 static void end_clients_of(struct rn_daemon *d, const struct rn_port *port)
@@ -166,10 +176,9 @@ static void give_up(struct rn_served *s)
 		 s->port->config.dev, s->port->n_attachments);
 	tell(s, "failed", "the device failed");
 	end_clients_of(d, s->port);
+	s->given_up = true;
 	s->reopens = 0;
-	if (sd_event_add_time_relative(d->event, &s->reopen_source, CLOCK_MONOTONIC, REOPEN_USEC,
-				       REOPEN_USEC / 8, on_reopen, s) < 0)
-		rn_error("%s: is not opened again: out of memory", s->port->config.dev);
+	sd_event_source_set_time_relative(s->reopen_source, REOPEN_USEC);
 }
 
 static int on_device(sd_event_source *source, int fd, uint32_t revents, void *arg)
@@ -182,10 +191,22 @@ static int on_device(sd_event_source *source, int fd, uint32_t revents, void *ar
 		s->port->failed = true;
 		sd_event_source_set_enabled(source, SD_EVENT_OFF);
 	}
-	if (s->port->failed && !s->reopen_source)
+	if (s->port->failed && !s->given_up)
 		give_up(s);
 	look_after(s->daemon);
 	return 0;
+}
+
+/* The timer is there before it is needed: when a device has failed nothing more may. */
+static int make_timer(struct rn_daemon *d, struct rn_served *s)
+{
+	int rc;
+
+	if (s->reopen_source)
+		return 0;
+	rc = sd_event_add_time(d->event, &s->reopen_source, CLOCK_MONOTONIC, NEVER_USEC,
+			       REOPEN_USEC / 8, on_reopen, s);
+	return rc < 0 ? rc : sd_event_source_set_enabled(s->reopen_source, SD_EVENT_ON);
 }
 
 int rn_daemon_watch_device(struct rn_daemon *d, struct rn_served *s, struct rn_err *err)
@@ -194,6 +215,9 @@ int rn_daemon_watch_device(struct rn_daemon *d, struct rn_served *s, struct rn_e
 
 	if (s->port->event_fd < 0 || !s->port->backend->events)
 		return 0;
-	rc = sd_event_add_io(d->event, &s->device_source, s->port->event_fd, EPOLLIN, on_device, s);
-	return rc < 0 ? rn_fail(err, rc, "events of the device: out of memory") : 0;
+	rc = make_timer(d, s);
+	if (rc >= 0)
+		rc = sd_event_add_io(d->event, &s->device_source, s->port->event_fd, EPOLLIN,
+				     on_device, s);
+	return rc < 0 ? rn_fail(err, rc, "events of the device: %s", strerror(-rc)) : 0;
 }

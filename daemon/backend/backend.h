@@ -96,11 +96,16 @@ struct rn_backend {
 	/* The interface went down, came up, changed MTU or MAC (rn_port's fields are new already).
 	 */
 	void (*changed)(struct rn_port *port);
+	/* port->addresses are others. */
+	void (*addresses)(struct rn_port *port);
 	/* Owned queues: make and unmake the hardware of one client queue. destroy is called after a
 	 * grace period: the poller no longer knows the queue; when it returns no device writes to
 	 * the client's memory any more. */
 	int (*queue_create)(struct rn_port *port, struct rn_queue *q, struct rn_err *err);
 	void (*queue_destroy)(struct rn_port *port, struct rn_queue *q);
+	/* Owned queues, when the poller has ended: writes the buffers that the device has into the
+	 * slots [daemon, next), in its order, for the next daemon. */
+	void (*queue_recall)(struct rn_queue *q);
 	/* Owned queues: the device failed this one (rn_queue_sick). 1: it works again; 0: it
 	 * worked; or why its client has to go. may: there is a budget to set it up again. */
 	int (*queue_mend)(struct rn_port *port, struct rn_queue *q, bool may, struct rn_err *err);
@@ -209,6 +214,9 @@ void rn_burst_end(struct rn_burst *burst);
  * the device does not have yet (rx.next): the backend leaves some of those to a subscriber. */
 #define RN_NO_INDEX 0xffffffffu
 bool rn_deliver_to(struct rn_queue *q, const struct rn_frame *frame, uint32_t index);
+/* The same for a packet that came before all that the device has: the slots of those move up by
+ * one, and name their buffers in the order in which they will come. */
+bool rn_deliver_first(struct rn_queue *q, const struct rn_frame *frame, uint32_t index);
 
 /* Poller: a copy for one who captures (../tap.h), cut to snap bytes, c in front of it. */
 void rn_deliver_captured(struct rn_queue *q, const struct rn_frame *frame, uint32_t snap,

@@ -42,6 +42,14 @@ def ours(text):
     return text[max(0, m.start() - 200):m.start() + 3000] if m else None
 
 
+def in_tree(line):
+    """FILE:LINE from the top of the tree, in whichever copy of the tree a compiler cache found the object."""
+    path, _, number = line.partition(":")
+    parts = os.path.normpath(path).split("/")
+    tails = ("/".join(parts[i:]) for i in range(1, len(parts)))
+    return next((t for t in tails if os.path.exists(os.path.join(SRC, t))), parts[-1]) + ":" + number
+
+
 class Points:
     """One file of points.h, for a program."""
 
@@ -88,9 +96,7 @@ class Points:
         if site not in self.lines:
             out = subprocess.run(["addr2line", "-f", "-e", self.program, hex(site - 1)], stdout=subprocess.PIPE,
                                  text=True, check=True).stdout.split("\n")
-            path = out[1].split(" ")[0]
-            path = os.path.relpath(path, SRC) if path.startswith(SRC + "/") else os.path.basename(path)
-            self.lines[site] = "%s %s()" % (path, out[0])
+            self.lines[site] = "%s %s()" % (in_tree(out[1].split(" ")[0]), out[0])
         return self.lines[site]
 
     def list(self, sites):

@@ -133,11 +133,56 @@ static void a_lowered_weight(void **state)
 	one_close(&b);
 }
 
+/* A packet came before all that the device has, and is copied: it takes the first buffer that the
+ * device does not have, and the slots go on naming what the device has, in its order. */
+static void first_of_all(void **state)
+{
+	enum {
+		SLOTS = 8,
+		HELD = 5,
+		SHIFT = 11
+	};
+	uint64_t count[RAWNET_COUNTERS_SPACE] = {0};
+	struct rawnet_slot slots[SLOTS] = {{0}};
+	uint8_t mem[SLOTS << SHIFT], data[60] = {0};
+	struct rn_frame f;
+	struct one o;
+
+	(void)state;
+	one_open(&o, 1);
+	rn_poller_turn(poller);
+	for (uint32_t i = 0; i < SLOTS; i++)
+		slots[i].off = i << SHIFT;
+	o.q.rx.slots = slots;
+	o.q.rx.mask = SLOTS - 1;
+	o.q.rx.client = o.rx.client = SLOTS;
+	o.q.rx.next = HELD;
+	o.q.hw = &o;
+	o.q.mem = mem;
+	o.q.buf_shift = SHIFT;
+	o.q.n_bufs = SLOTS;
+	o.q.count = count;
+	rn_frame_init(&f, data, sizeof(data));
+	for (uint32_t n = 1; n <= SLOTS - HELD; n++) {
+		assert_true(rn_deliver_first(&o.q, &f, 0));
+		assert_int_equal(o.q.rx.daemon, n);
+		assert_int_equal(slots[n - 1].off >> SHIFT, HELD + n - 1);
+		for (uint32_t k = 0; k < HELD; k++)
+			assert_int_equal(slots[(n + k) % SLOTS].off >> SHIFT, k);
+		assert_true((int32_t)(o.state.rx_true - n) <= 0); /* another daemon can go on */
+	}
+	assert_false(rn_deliver_first(&o.q, &f, 0)); /* no buffer is left */
+	assert_int_equal(o.q.rx.daemon, SLOTS - HELD);
+	assert_int_equal(count[RAWNET_Q_RX_DROP_FULL], 1);
+	one_close(&o);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(nothing_stays_touched, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_lowered_weight, setup, teardown),
+		cmocka_unit_test_setup_teardown(first_of_all, setup, teardown),
 	};
 	int failed;
 

@@ -49,6 +49,10 @@ static int setup(void **state)
 		  "ip addr add 10.8.0.1/24 dev net2 && "
 		  "ip neigh add 10.9.0.42 lladdr 02:00:00:00:00:42 dev net0 nud permanent && "
 		  "ip -6 neigh add fd09::42 lladdr 02:00:00:00:00:42 dev net0 nud permanent") ||
+	       /* The kernel makes the local route when duplicate address detection is over. */
+	       sh("timeout 20 sh -c 'until ip -6 route get fd09::1 | grep -q ^local; do sleep "
+		  "0.02; "
+		  "done'") ||
 	       port_make();
 }
 

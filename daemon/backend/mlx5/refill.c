@@ -107,3 +107,19 @@ void rn_mlx5_refill(struct rn_queue *q)
 	else if (!held)
 		post_sentinel(rx);
 }
+
+/* A request whose slot named no buffer leads elsewhere, and its slot names none again. */
+void rn_mlx5_queue_recall(struct rn_queue *q)
+{
+	const struct rn_mlx5_rx *rx = &rn_mlx5_queue_of(q)->rx;
+	uint32_t at = q->rx.daemon;
+
+	for (uint32_t i = rx->done; i != rx->posted; i++) {
+		uint64_t off = rn_rx_wqe_addr(&rx->wqe[i & rx->wq_mask]) - rx->base;
+
+		if (rx->sentinel && i == rx->sentinel_at)
+			continue;
+		__atomic_store_n(&q->rx.slots[at++ & q->rx.mask].off,
+				 off < q->mem_size ? (uint32_t)off : UINT32_MAX, __ATOMIC_RELAXED);
+	}
+}

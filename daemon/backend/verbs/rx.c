@@ -18,9 +18,10 @@
 #include "../../ring.h"
 #include "verbs.h"
 
-#define BAD_SLOT   (1ull << 63) /* in wr_id: the slot named no buffer; the rest is what it said */
-#define SENTINEL   (1ull << 62) /* no slot's: see below */
-#define EPOCH(v)   ((uint64_t)((v)->epoch & 0x3fffffffu) << 32) /* between those and the offset */
+#define BAD_SLOT (1ull << 63) /* in wr_id: the slot named no buffer; the rest is what it said */
+#define SENTINEL (1ull << 62) /* no slot's: see below */
+#define EPOCH(v) ((uint64_t)((v)->rx_epoch & 0x3fffffffu) << 32) /* between those and the offset \
+								  */
 #define EPOCH_BITS (0x3fffffffull << 32)
 #define GROUP	   8u /* slots that are worth a call */
 
@@ -148,7 +149,7 @@ static void take_sentinels(struct rn_queue *q, struct verbs_queue *v, struct bur
 	v->sentinel = false;
 	b->copied_packets++;
 	b->copied_bytes += len;
-	rn_deliver_to(q, &f, index);
+	rn_deliver_first(q, &f, index);
 }
 
 /* A request came back without a packet: its buffer is the client's again. */
@@ -184,9 +185,23 @@ static void begin_anew(struct rn_queue *q, struct verbs_queue *v)
 {
 	for (; v->rx_done != v->rx_posted; v->rx_done++)
 		lose(q, v, v->ids[v->rx_done & q->rx.mask]);
-	v->epoch++;
+	v->rx_epoch++;
 	rn_count(q, RAWNET_Q_MENDED, 1);
 	rn_poller_touch(q->poller, q);
+}
+
+void verbs_queue_recall(struct rn_queue *q)
+{
+	const struct verbs_queue *v = verbs_queue_of(q);
+	uint32_t at = q->rx.daemon;
+
+	for (uint32_t i = v->rx_done; i != v->rx_posted; i++) {
+		uint64_t id = v->ids[i & q->rx.mask];
+
+		if (!(id & SENTINEL))
+			__atomic_store_n(&q->rx.slots[at++ & q->rx.mask].off, (uint32_t)id,
+					 __ATOMIC_RELAXED);
+	}
 }
 
 static bool is_broken(const struct verbs_queue *v)

@@ -151,6 +151,7 @@ const struct rn_backend rn_backend_verbs = {
 	.close = verbs_close,
 	.queue_create = verbs_queue_create,
 	.queue_destroy = verbs_queue_destroy,
+	.queue_recall = verbs_queue_recall,
 	.queue_mend = verbs_queue_mend,
 	.events = rn_rdma_events,
 	.steer = &rn_rdma_steer,
