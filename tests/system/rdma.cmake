@@ -24,6 +24,7 @@ foreach(backend verbs mlx5)
   rdma_system_test(errors_${backend}_test ${backend} errors_test)
   rdma_system_test(steering_${backend}_test ${backend} steering_test)
   rdma_system_test(device_${backend}_test ${backend} device_test)
+  rdma_system_test(gap_${backend}_test ${backend} gap_test)
   # Of the systems over the model this one is run under AddressSanitizer, too (.ci/run passes over names
   # that end as the others do).
   rdma_system_test(killed_${backend} ${backend} killed_test)
