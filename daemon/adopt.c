@@ -238,7 +238,7 @@ static int attach(struct rn_daemon *d, struct rn_client *c, const struct rn_stat
 		return rc;
 	rc = rn_client_add_attachment(c, at);
 	if (rc) {
-		rn_attachment_retire(at, NULL, NULL);
+		rn_attachment_retire(at, NULL, NULL, UINT64_MAX);
 		synchronize_rcu(); /* its queues were in the pollers' sets */
 		rn_attachment_free(at);
 		return rn_fail(err, rc, "out of memory");

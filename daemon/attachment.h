@@ -91,8 +91,8 @@ unsigned rn_attachment_reply(struct rn_attachment *at, struct rawnet_rep_attach 
 void rn_attachment_sent(struct rn_attachment *at);
 /* gone() is called for each rule that is deleted with it. */
 struct rn_rule;
-void rn_attachment_retire(struct rn_attachment *at, void (*gone)(void *arg, struct rn_rule *rule),
-			  void *arg);
+bool rn_attachment_retire(struct rn_attachment *at, void (*gone)(void *arg, struct rn_rule *rule),
+			  void *arg, uint64_t until);
 /* After a grace period. How many of its queues stay charged until their sockets are closed
  * (closer.h). */
 uint32_t rn_attachment_free(struct rn_attachment *at);

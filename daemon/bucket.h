@@ -2,7 +2,7 @@
 /*
  * A rate that the policy grants: tokens that a clock refills, so that bursts are tolerated and
  * floods are not. What a refill leaves below one token is kept for the next: a queue that asks
- * every microsecond gets its thousand a second too. The poller of the queue pays; control sets.
+ * every microsecond gets its thousand a second too. One thread sets it and pays.
  */
 #ifndef RN_BUCKET_H
 #define RN_BUCKET_H
@@ -60,6 +60,12 @@ static inline void rn_bucket_take(struct rn_bucket *b, uint64_t n)
 {
 	if (b->rate)
 		b->tokens -= n;
+}
+
+/* Of what was taken, what was not used. */
+static inline void rn_bucket_give(struct rn_bucket *b, uint64_t n)
+{
+	b->tokens = b->burst - b->tokens > n ? b->tokens + n : b->burst;
 }
 
 /* What control grants: set when it is asked for first. Is there one? */

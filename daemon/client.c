@@ -10,6 +10,7 @@
 #include <urcu-qsbr.h>
 
 #include "adopt.h"
+#include "asker.h"
 #include "clock.h"
 #include "closer.h"
 #include "daemon.h"
@@ -17,6 +18,8 @@
 #include "messages.h"
 #include "probes.h"
 #include "steer.h"
+
+#define REAP_NS 5000000u /* in one go, for rules that are deleted */
 
 static const struct rawnet_quota one_connection = {.connections = 1};
 
@@ -185,6 +188,13 @@ void rn_client_account(struct rn_client *c, struct rn_attachment *at)
 	at->charged = u != NULL;
 }
 
+/* The reaper goes on behind what else waits, by way of a descriptor (repair.c): what is deferred
+ * comes before all of it. */
+static void reap_on(struct rn_daemon *d)
+{
+	eventfd_write(d->fault_fd, 1);
+}
+
 /* After the grace period: the memory goes, and the quota comes back. */
 static void release(struct rn_client *c, struct rn_attachment *at, bool last)
 {
@@ -202,17 +212,45 @@ static void release(struct rn_client *c, struct rn_attachment *at, bool last)
 		rn_usage_sub(u, &back);
 }
 
-void rn_client_detach(struct rn_client *c, struct rn_attachment *at)
+/* Its rules are gone, and a grace period is over. */
+static void let_go(struct rn_client *c, struct rn_attachment *at)
 {
 	uint32_t i = 0;
 
-	rn_attachment_retire(at, rn_rules_gone, c->daemon);
-	synchronize_rcu();
 	while (c->attachments[i] != at)
 		i++;
 	c->attachments[i] = c->attachments[--c->n_attachments];
 	release(c, at, !c->n_attachments);
-	rn_rules_sync(c->daemon);
+}
+
+bool rn_client_detach(struct rn_client *c, struct rn_attachment *at,
+		      const struct rawnet_hdr *request)
+{
+	struct rn_daemon *d = c->daemon;
+
+	if (rn_attachment_retire(at, rn_rules_gone, d, rn_mono_ns() + REAP_NS)) {
+		synchronize_rcu();
+		let_go(c, at);
+		rn_rules_sync(d);
+		return true;
+	}
+	c->detaching = at;
+	c->detach = *request;
+	c->leaving = true;
+	d->n_leaving++;
+	reap_on(d);
+	return false;
+}
+
+static void detached(struct rn_client *c)
+{
+	struct rawnet_rep_plain rep = {.hdr = {.size = sizeof(rep),
+					       .type = c->detach.type | RAWNET_REPLY,
+					       .id = c->detach.id}};
+
+	let_go(c, c->detaching);
+	c->detaching = NULL;
+	rn_messages_answer(c, &c->detach, 0, &rep.hdr, "");
 }
 
 struct rn_attachment *rn_client_attachment(const struct rn_client *c, uint32_t id)
@@ -285,6 +323,9 @@ static void bury(struct rn_client *c)
 	if (c->dead)
 		return;
 	c->dead = true;
+	if (c->asked)
+		rn_asker_leave(c->daemon->asker, c->asked);
+	c->asked = NULL;
 	c->source = sd_event_source_disable_unref(c->source);
 	rn_client_reap_soon(c->daemon);
 }
@@ -311,16 +352,60 @@ void rn_client_lost(struct rn_client *c)
 	bury(c);
 }
 
-void rn_client_reap(struct rn_daemon *d)
+/* The rules of those that it leaves behind go; false: there are more. */
+static bool retire(struct rn_client *c, uint64_t until)
 {
+	if (!c->dead)
+		return !c->detaching ||
+		       rn_attachment_retire(c->detaching, rn_rules_gone, c->daemon, until);
+	for (uint32_t i = 0; i < c->n_attachments; i++)
+		if (!rn_attachment_retire(c->attachments[i], rn_rules_gone, c->daemon, until))
+			return false;
+	return true;
+}
+
+bool rn_client_waits(struct rn_client *c)
+{
+	const struct rn_client *other;
+
+	if (!c->daemon->n_leaving)
+		return false;
+	cds_list_for_each_entry (other, &c->daemon->clients, list)
+		if (other->leaving && other->peer.uid == c->peer.uid) {
+			c->waits = true;
+			return sd_event_source_set_enabled(c->source, SD_EVENT_OFF) >= 0;
+		}
+	return false;
+}
+
+static void go_on(struct rn_daemon *d)
+{
+	struct rn_client *c;
+
+	cds_list_for_each_entry (c, &d->clients, list) {
+		if (c->waits && !c->dead)
+			sd_event_source_set_enabled(c->source, SD_EVENT_ON);
+		c->waits = false;
+	}
+}
+
+void rn_client_reap(struct rn_daemon *d, bool all)
+{
+	const uint64_t until = all ? UINT64_MAX : rn_mono_ns() + REAP_NS;
 	struct rn_client *c, *next;
 
-	cds_list_for_each_entry (c, &d->clients, list)
-		for (uint32_t i = 0; c->dead && i < c->n_attachments; i++)
-			rn_attachment_retire(c->attachments[i], rn_rules_gone, d);
+	d->n_leaving = 0;
+	cds_list_for_each_entry (c, &d->clients, list) {
+		c->leaving = !retire(c, until);
+		d->n_leaving += c->leaving;
+	}
+	if (d->n_leaving)
+		reap_on(d);
 	synchronize_rcu();
 	cds_list_for_each_entry_safe (c, next, &d->clients, list) {
-		if (!c->dead)
+		if (!c->dead && c->detaching && !c->leaving)
+			detached(c);
+		if (!c->dead || c->leaving)
 			continue;
 		for (uint32_t i = 0; i < c->n_attachments; i++)
 			release(c, c->attachments[i], i + 1 == c->n_attachments);
@@ -331,4 +416,5 @@ void rn_client_reap(struct rn_daemon *d)
 		client_free(c, true);
 	}
 	rn_rules_sync(d);
+	go_on(d);
 }

@@ -3,8 +3,9 @@
  * A client: one connection to a control socket. Control thread only.
  *
  * Messages are read a bounded number at a time, so that nobody starves the others. While a reply
- * does not fit the socket, no further request of this client is read: a client that does not read
- * stops itself, and needs no queue. Events that do not fit are counted and left out.
+ * does not fit the socket, or the kernel has not said what it is, no further request of this client
+ * is read: a client that does not read stops itself, needs no queue, and has its replies in order.
+ * Events that do not fit are counted and left out.
  */
 #ifndef RN_CLIENT_H
 #define RN_CLIENT_H
@@ -21,6 +22,7 @@
 #include "policy.h"
 
 struct rn_daemon;
+struct rn_question;
 
 struct rn_client {
 	struct rn_daemon *daemon;
@@ -35,6 +37,8 @@ struct rn_client {
 	bool greeted; /* HELLO was said */
 	bool incomplete; /* adopted, but not all that it had: it is to connect again */
 	bool dead; /* to be reaped at the end of this turn of the loop */
+	bool leaving; /* dead or detaching, and some of its rules are there yet */
+	bool waits; /* is not read until those who leave are gone: rn_client_waits */
 	char label[RAWNET_LABEL];
 	char program[RAWNET_LABEL];
 	uint64_t connected_ns;
@@ -48,6 +52,11 @@ struct rn_client {
 	uint8_t *held;
 	uint32_t held_size;
 	struct rn_attachment *held_attachment;
+	/* an attachment whose rules are being deleted, and the request that the answer is for */
+	struct rn_attachment *detaching;
+	struct rawnet_hdr detach;
+	/* what the kernel is asked for it (asker.h): nothing is read until that is answered */
+	struct rn_question *asked;
 };
 
 /* Takes a connection over; closes fd if it cannot. */
@@ -64,10 +73,17 @@ void rn_client_end(struct rn_client *client, enum rawnet_reason reason, const ch
 void rn_client_lost(struct rn_client *client);
 /* Lets the reaper run after this turn of the loop. */
 void rn_client_reap_soon(struct rn_daemon *d);
-/* The reaper: retires and frees the attachments of all dead clients after one grace period. */
-void rn_client_reap(struct rn_daemon *daemon);
-/* Detaches one attachment at once. */
-void rn_client_detach(struct rn_client *client, struct rn_attachment *at);
+/* The reaper: retires and frees the attachments of all dead clients after one grace period. A
+ * client can leave so many rules behind that deleting them takes a NIC seconds: unless it has to be
+ * all at once, others get their turns between, but for those of the same user (rn_client_waits). */
+void rn_client_reap(struct rn_daemon *daemon, bool all);
+/* Is another client of this uid leaving? Then the rules, the quota and the label that this one
+ * might ask for are about to be free: it is not read until they are. */
+bool rn_client_waits(struct rn_client *client);
+/* Detaches one attachment, at once if it has not too many rules. False: the reaper does it, and
+ * answers the request then. */
+bool rn_client_detach(struct rn_client *client, struct rn_attachment *at,
+		      const struct rawnet_hdr *request);
 int rn_client_add_attachment(struct rn_client *client, struct rn_attachment *at);
 struct rn_attachment *rn_client_attachment(const struct rn_client *client, uint32_t id);
 uint32_t rn_client_rules(const struct rn_client *client);
@@ -91,6 +107,8 @@ struct rn_request {
 	struct rn_err *err;
 };
 
+/* A handler's: the answer is not known yet, rn_messages_answer follows. */
+#define RN_LATER				 1
 #define RN_HANDLER(NAME, number, request, reply) int rn_handle_##NAME(struct rn_request *r);
 RAWNET_REQUESTS(RN_HANDLER)
 #undef RN_HANDLER

@@ -293,6 +293,7 @@ static const struct rn_setting port_table[] = {
 	 .offset = AT(rn_port_config, xdp_mode),
 	 .words = xdp_modes},
 	{.name = "police", .kind = RN_BOOL, .offset = AT(rn_port_config, police)},
+	{.name = "nic_policing", .kind = RN_BOOL, .offset = AT(rn_port_config, nic_policing)},
 	{.name = "local_switching", .kind = RN_BOOL, .offset = AT(rn_port_config, local_switching)},
 	{.name = "copy_rate",
 	 .kind = RN_U32,

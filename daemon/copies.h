@@ -7,6 +7,14 @@
  * comes. While it is open the interface takes in all multicast, since a client may want a group
  * that the host did not join. A tag that was taken out comes as metadata, one that is not 802.1Q is
  * put back into the frame.
+ *
+ * Why not by the NIC, which can put a frame into several receive queues (flows of one match, with
+ * DONT_TRAP for the kernel's copy). Copies are bounded in rate and counted beyond it, all clients
+ * together (copy_rate), and no flow table does that: in a storm each subscriber's queue would be
+ * full of copies, before what its own rules take, and its poller, which serves others too, would
+ * pay for each of them at the rate of the wire. A socket's ring costs the poller what it is allowed
+ * to, and the interface's own queues take the storm as they would anyway. Nor does mlx5dv know
+ * DONT_TRAP, by which alone the kernel would still get each.
  */
 #ifndef RN_COPIES_H
 #define RN_COPIES_H

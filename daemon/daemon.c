@@ -13,6 +13,7 @@
 #include <urcu-qsbr.h>
 
 #include "adopt.h"
+#include "asker.h"
 #include "backend/backend.h"
 #include "client.h"
 #include "clock.h"
@@ -89,7 +90,7 @@ static int on_closed(sd_event_source *source, int fd, uint32_t revents, void *ar
 static int on_reap(sd_event_source *source, void *arg)
 {
 	(void)source;
-	rn_client_reap(arg);
+	rn_client_reap(arg, false);
 	return 0;
 }
 
@@ -376,6 +377,8 @@ int rn_daemon_create(struct rn_config *config, struct rn_daemon **out, struct rn
 	if (!rc)
 		rc = start_closer(d, err);
 	if (!rc)
+		rc = rn_asker_create(d->event, rn_isolate_asker, &d->asker, err);
+	if (!rc)
 		rc = start_pollers(d, err);
 	if (!rc)
 		rc = start_ports(d, err);
@@ -431,7 +434,7 @@ static void end_clients(struct rn_daemon *d)
 	cds_list_for_each_entry (c, &d->clients, list)
 		if (!c->dead)
 			rn_client_end(c, RAWNET_BYE_SHUTDOWN, "the daemon stops");
-	rn_client_reap(d);
+	rn_client_reap(d, true);
 }
 
 static void stop_ports(struct rn_daemon *d)
@@ -473,6 +476,7 @@ void rn_daemon_destroy(struct rn_daemon *d)
 
 	rn_listen_stop(d);
 	end_clients(d);
+	rn_asker_destroy(d->asker);
 	rn_monitor_destroy(d->monitor);
 	stop_ports(d);
 	for (uint32_t i = 0; i < d->n_pollers; i++)

@@ -22,6 +22,7 @@
 
 #define RN_VERSION_TEXT "rawnetd " RAWNET_VERSION
 
+struct rn_asker;
 struct rn_client;
 struct rn_listener;
 
@@ -47,6 +48,7 @@ struct rn_daemon {
 	struct rn_served *served;
 	uint32_t n_served;
 	struct rn_monitor *monitor;
+	struct rn_asker *asker;
 	int fault_fd;
 
 	struct rn_listener *listeners;
@@ -56,6 +58,7 @@ struct rn_daemon {
 	struct cds_list_head tentative; /* rules that go back unless confirmed */
 	sd_event_source *reaper; /* runs when clients died in this turn of the loop */
 	uint32_t n_clients, next_client;
+	uint32_t n_leaving; /* dead ones whose rules are not all deleted yet */
 
 	struct rn_bucket resolve; /* neighbours that clients may make the kernel ask for */
 	uint64_t rule_ids;
@@ -98,7 +101,7 @@ struct rn_served *rn_daemon_find_port(const struct rn_daemon *daemon, const char
 struct rn_rule *rn_daemon_rule(const struct rn_daemon *daemon, uint64_t id,
 			       struct rn_served **served);
 
-/* ---- rules, with all that hangs on them (rules.c) ---- */
+/* ---- rules, with all that hangs on them (rules*.c) ---- */
 
 struct rn_rule_request {
 	struct rn_served *served;
@@ -121,7 +124,7 @@ unsigned rn_rules_restore(struct rn_daemon *daemon);
 void rn_rules_gone(void *daemon, struct rn_rule *rule);
 int rn_rules_confirm(struct rn_daemon *daemon, uint64_t id);
 /* Seconds until it goes back; 0: for good. */
-uint32_t rn_rules_left(const struct rn_daemon *daemon, uint64_t id);
+uint32_t rn_rules_left(const struct rn_rule *rule);
 /* Makes the static rules those of the configuration: how many could not be added (logged). */
 unsigned rn_rules_static(struct rn_daemon *daemon);
 void rn_rules_forget_all(struct rn_daemon *daemon);

@@ -228,6 +228,43 @@ void rn_deliver_captured(struct rn_queue *q, const struct rn_frame *f, uint32_t 
 	rn_count(q, RAWNET_Q_RX_BYTES, done.len);
 }
 
+/* ---- whose it is ---- */
+
+/* The changes are read before the rules are, so what is remembered is never newer than they say. A
+ * rule that is gone was counted as a change before the grace period that it waits for began: while
+ * the number is the same, it is there. */
+static __attribute__((noinline)) const struct rn_rule *
+look_up(struct rn_hwq *hwq, const uint8_t *data, uint32_t len, int32_t tci)
+{
+	const struct rn_steer *steer = hwq->port->steer;
+	struct rn_last *last = &hwq->last;
+	const struct rn_rule *rule;
+	struct rn_headers headers;
+	struct rn_key all;
+
+	last->changes = rn_steer_changes(steer);
+	last->tci = tci;
+	rn_key_parse(data, len, tci, &last->key, &headers);
+	last->l3 = headers.l3 != 0;
+	rule = rn_steer_classify(steer, &last->key, headers.flags);
+	memset(&all, 0xff, sizeof(all));
+	last->rule = rn_head_make(&last->head, data, len, &headers, &last->key, &all) ? rule : NULL;
+	return rule;
+}
+
+/* The rule that takes a frame, or NULL. Its key is hwq->last.key until the next one is classified.
+ */
+static inline const struct rn_rule *classify(struct rn_hwq *hwq, const uint8_t *data, uint32_t len,
+					     int32_t tci)
+{
+	const struct rn_last *last = &hwq->last;
+
+	if (last->rule && last->tci == tci && last->changes == rn_steer_changes(hwq->port->steer) &&
+	    rn_head_agrees_frame(&last->head, data, len))
+		return last->rule;
+	return look_up(hwq, data, len, tci);
+}
+
 /* The flow's hash, computed only where something hangs on it. */
 static uint32_t flow_hash(const struct rn_frame *f, const struct rn_key *key)
 {
@@ -301,39 +338,31 @@ void rn_deliver(struct rn_hwq *hwq, const struct rn_rule *rule, const struct rn_
 
 bool rn_deliver_classified(struct rn_hwq *hwq, const struct rn_frame *f)
 {
-	struct rn_headers headers;
-	struct rn_key key;
-	const struct rn_rule *rule;
+	const struct rn_rule *rule = classify(hwq, f->piece[0].data, f->piece[0].len, f->tci);
 
-	rn_key_parse(f->piece[0].data, f->piece[0].len, f->tci, &key, &headers);
-	rule = rn_steer_classify(hwq->port->steer, &key, headers.flags);
 	if (!rule) {
 		rn_count_port(hwq, RAWNET_P_RX_UNMATCHED, 1);
 		return false;
 	}
-	deliver_keyed(hwq, rule, f, &key);
+	deliver_keyed(hwq, rule, f, &hwq->last.key);
 	return true;
 }
 
 bool rn_deliver_local(struct rn_hwq *hwq, const struct rn_attachment *from, struct rn_frame *f)
 {
-	struct rn_headers headers;
-	const struct rn_rule *rule;
-	struct rn_key key;
+	const struct rn_rule *rule = classify(hwq, f->piece[0].data, f->piece[0].len, f->tci);
 	struct choice c;
 
-	rn_key_parse(f->piece[0].data, f->piece[0].len, f->tci, &key, &headers);
-	rule = rn_steer_classify(hwq->port->steer, &key, headers.flags);
 	if (!rule)
 		return false;
-	if ((hwq->port->rx_offloads & RAWNET_RX_HASH) && headers.l3) {
-		f->hash = rn_key_hash(&key);
+	if ((hwq->port->rx_offloads & RAWNET_RX_HASH) && hwq->last.l3) {
+		f->hash = rn_key_hash(&hwq->last.key);
 		f->flags |= RAWNET_RX_HASH;
 	}
-	c = choose(rule, f, &key);
+	c = choose(rule, f, &hwq->last.key);
 	if (c.member && c.member->at == from)
 		return false;
-	give(hwq, c, f, &key);
+	give(hwq, c, f, &hwq->last.key);
 	return true;
 }
 
@@ -342,6 +371,7 @@ bool rn_deliver_local(struct rn_hwq *hwq, const struct rn_attachment *from, stru
 void rn_burst_begin(struct rn_burst *b, struct rn_hwq *hwq)
 {
 	b->hwq = hwq;
+	b->rule = NULL;
 	b->q = NULL;
 	b->frames = b->taken = 0;
 	b->bytes = b->bytes_taken = 0;
@@ -379,21 +409,17 @@ static struct rn_queue *only_queue(const struct rn_hwq *hwq, const struct rn_rul
 	return &at->queue[first];
 }
 
-/* A frame of another key than the one before: who gets it, and those of its key that follow. */
-static void turn_to(struct rn_burst *b, const struct rn_key *key, unsigned flags,
-		    const struct rn_frame *f)
+/* A frame of another rule than the one before: who gets it, and those of its rule that follow. */
+static void turn_to(struct rn_burst *b, const struct rn_rule *rule, const struct rn_frame *f)
 {
-	const struct rn_rule *rule = rn_steer_classify(b->hwq->port->steer, key, flags);
-
 	rn_burst_end(b);
 	if (!rule) {
 		rn_count_port(b->hwq, RAWNET_P_RX_UNMATCHED, 1);
 		return;
 	}
-	deliver_keyed(b->hwq, rule, f, key);
+	deliver_keyed(b->hwq, rule, f, &b->hwq->last.key);
 	b->q = only_queue(b->hwq, rule, &b->index);
-	b->key = *key;
-	b->flags = flags;
+	b->rule = b->q ? rule : NULL;
 }
 
 /* As rn_deliver_to, of which it is the common case. False: it is not. */
@@ -421,12 +447,10 @@ static bool put(struct rn_burst *b, const uint8_t *data, uint32_t len)
 
 void rn_burst_frame(struct rn_burst *b, const uint8_t *data, uint32_t len)
 {
-	struct rn_headers headers;
+	const struct rn_rule *rule = classify(b->hwq, data, len, -1);
 	struct rn_frame f;
-	struct rn_key key;
 
-	rn_key_parse(data, len, -1, &key, &headers);
-	if (b->q && headers.flags == b->flags && rn_key_equal(&key, &b->key)) {
+	if (rule && rule == b->rule) {
 		b->frames++;
 		b->bytes += len;
 		if (put(b, data, len))
@@ -436,5 +460,5 @@ void rn_burst_frame(struct rn_burst *b, const uint8_t *data, uint32_t len)
 		return;
 	}
 	rn_frame_init(&f, data, len);
-	turn_to(b, &key, headers.flags, &f);
+	turn_to(b, rule, &f);
 }

@@ -120,7 +120,7 @@ static int create(struct rn_request *r, struct rn_served *s, const struct rawnet
 		rn_rules_sync(c->daemon); /* rules that waited for it */
 		return 0;
 	}
-	rn_attachment_retire(r->attached, rn_rules_gone, c->daemon);
+	rn_attachment_retire(r->attached, rn_rules_gone, c->daemon, UINT64_MAX);
 	synchronize_rcu();
 	rn_attachment_free(r->attached);
 	r->attached = NULL;
@@ -176,8 +176,7 @@ int rn_handle_DETACH(struct rn_request *r)
 
 	if (!at)
 		return -ENOENT;
-	rn_client_detach(r->client, at);
-	return 0;
+	return rn_client_detach(r->client, at, &req->hdr) ? 0 : RN_LATER;
 }
 
 int rn_handle_COPIES(struct rn_request *r)

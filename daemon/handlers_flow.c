@@ -195,8 +195,8 @@ int rn_handle_FLOW_CONFIRM(struct rn_request *r)
 /* ---- list: in order of ids, which the cursor names, so that changes between pages do no harm ----
  */
 
-static void describe(const struct rn_daemon *d, const struct rn_served *s,
-		     const struct rn_rule *rule, struct rawnet_flow_info *info)
+static void describe(const struct rn_served *s, const struct rn_rule *rule,
+		     struct rawnet_flow_info *info)
 {
 	const struct rn_members *m = rule->members;
 
@@ -206,7 +206,7 @@ static void describe(const struct rn_daemon *d, const struct rn_served *s,
 	info->uid = rule->uid;
 	info->flags = rule->flags;
 	info->gap = rule->gap;
-	info->confirm_left = (rule->flags & RAWNET_FLOW_TENTATIVE) ? rn_rules_left(d, rule->id) : 0;
+	info->confirm_left = rn_rules_left(rule);
 	info->shape = rn_steer_shape_place(s->port->steer, rule->shape);
 	info->n_targets = m->n;
 	for (uint32_t i = 0; i < m->n && i < 8; i++)
@@ -261,7 +261,7 @@ int rn_handle_FLOW_LIST(struct rn_request *r)
 		for (; rule; rule = rn_steer_next(s->port->steer, rule)) {
 			if (!wanted(r->client, s, rule, req))
 				continue;
-			describe(d, s, rule, &rep->entry[rep->list.n++]);
+			describe(s, rule, &rep->entry[rep->list.n++]);
 			if (rep->list.n == most) {
 				rep->list.next = (uint64_t)i << 48 | rule->id;
 				return 0;

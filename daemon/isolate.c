@@ -68,6 +68,12 @@ static const int worker_calls[] = {
 	SCMP_SYS(rseq),
 };
 
+/* Besides: a netlink socket, the names of interfaces. */
+static const int asker_calls[] = {
+	SCMP_SYS(bind),	      SCMP_SYS(getsockname), SCMP_SYS(ioctl),
+	SCMP_SYS(setsockopt), SCMP_SYS(socket),
+};
+
 /* Besides: sockets, netlink, BPF maps, packet memory, timers, the configuration's files. */
 static const int control_calls[] = {
 	SCMP_SYS(accept4),
@@ -178,8 +184,17 @@ static int allow_clone(scmp_filter_ctx filter)
 	return rc;
 }
 
-static int load_filter(bool control, bool threads)
+/* What is allowed besides a worker's calls. */
+enum allowed {
+	NOTHING,
+	CONTROL,
+	ASKER,
+	THREADS
+};
+
+static int load_filter(enum allowed what)
 {
+	const bool control = what == CONTROL;
 	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ERRNO(EPERM));
 	int rc;
 
@@ -190,9 +205,11 @@ static int load_filter(bool control, bool threads)
 		rc = allow(filter, control_calls, sizeof(control_calls) / sizeof(control_calls[0]));
 	if (!rc && control) /* FS_IOC_*, ethtool, what backends' kernel drivers have */
 		rc = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 0);
+	if (!rc && what == ASKER)
+		rc = allow(filter, asker_calls, sizeof(asker_calls) / sizeof(asker_calls[0]));
 	if (!rc)
 		rc = allow_memory(filter);
-	if (!rc && threads)
+	if (!rc && what == THREADS)
 		rc = allow_clone(filter);
 	if (!rc)
 		rc = seccomp_load(filter);
@@ -202,14 +219,26 @@ static int load_filter(bool control, bool threads)
 
 /* ---- who is confined when ---- */
 
-void rn_isolate_worker(void)
+static void confine(const unsigned *keep, size_t n, enum allowed what)
 {
 	if (!enabled)
 		return;
-	if (drop_capabilities(NULL, 0) || load_filter(false, false)) {
-		fprintf(stderr, "rawnetd: a worker cannot give up its privileges\n");
+	if (drop_capabilities(keep, n) || load_filter(what)) {
+		fprintf(stderr, "rawnetd: a thread cannot give up its privileges\n");
 		abort();
 	}
+}
+
+void rn_isolate_worker(void)
+{
+	confine(NULL, 0, NOTHING);
+}
+
+void rn_isolate_asker(void)
+{
+	static const unsigned keep[] = {CAP_NET_ADMIN};
+
+	confine(keep, 1, ASKER);
 }
 
 /* liburcu makes a thread for callbacks and one for growing tables on first use: that is here, by a
@@ -221,7 +250,7 @@ static void *make_library_threads(void *arg)
 
 	*rc = drop_capabilities(NULL, 0);
 	if (!*rc)
-		*rc = load_filter(false, true);
+		*rc = load_filter(THREADS);
 	rcu_register_thread();
 	if (!*rc &&
 	    (!get_default_call_rcu_data() || !cds_lfht_new(1, 1, 0, CDS_LFHT_AUTO_RESIZE, NULL)))
@@ -265,7 +294,7 @@ int rn_isolate_control(struct rn_err *err)
 	rc = drop_capabilities(kept, sizeof(kept) / sizeof(kept[0]));
 	if (rc)
 		return rn_fail(err, rc, "sandbox: dropping capabilities: %s", strerror(-rc));
-	rc = load_filter(true, false);
+	rc = load_filter(CONTROL);
 	if (rc)
 		return rn_fail(err, rc, "sandbox: seccomp: %s (\"sandbox = false\" does without)",
 			       strerror(-rc));

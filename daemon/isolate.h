@@ -8,6 +8,7 @@
  *   4  serving
  *
  * Pollers and the waker begin with less: no capability, and the system calls of their loops alone.
+ * The asker has rtnetlink besides, and the capability that it takes to have a neighbour resolved.
  * Refused calls return EPERM. All of it is per thread, so each thread calls for itself.
  */
 #ifndef RN_ISOLATE_H
@@ -22,6 +23,8 @@
 int rn_isolate_begin(bool enabled, struct rn_err *err);
 /* Called by each poller and by the waker when it starts; a failure ends the process. */
 void rn_isolate_worker(void);
+/* Called by the asker (asker.h). */
+void rn_isolate_asker(void);
 /* Stages 2 and 3, for the control thread, when everything is open. */
 int rn_isolate_control(struct rn_err *err);
 

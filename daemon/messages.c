@@ -164,6 +164,18 @@ void rn_messages_unanswered(struct rn_client *c, uint32_t id, uint32_t type)
 	       "again");
 }
 
+void rn_messages_answer(struct rn_client *c, const struct rawnet_hdr *request, int rc,
+			const struct rawnet_hdr *rep, const char *text)
+{
+	c->asked = NULL;
+	if (rc < 0)
+		refuse(c, request, rc, text);
+	else
+		reply(c, rep, rep->size, NULL);
+	if (!c->dead && !c->held && sd_event_source_set_io_events(c->source, EPOLLIN) < 0)
+		rn_client_lost(c);
+}
+
 static void handle(struct rn_client *c, const struct handler *h)
 {
 	const struct rawnet_hdr *hdr = (void *)request_space;
@@ -180,10 +192,14 @@ static void handle(struct rn_client *c, const struct handler *h)
 	rc = h->handle(&r);
 	if (c->dead)
 		return; /* it ended itself */
-	if (rc < 0)
+	if (rc == RN_LATER) {
+		if (sd_event_source_set_io_events(c->source, 0) < 0)
+			rn_client_lost(c);
+	} else if (rc < 0) {
 		refuse(c, hdr, rc, err.text[0] ? err.text : strerror(-rc));
-	else
+	} else {
 		reply(c, reply_space, rep->size, r.attached);
+	}
 }
 
 static void dispatch(struct rn_client *c, uint32_t size)
@@ -229,6 +245,11 @@ static bool read_message(struct rn_client *c)
 	return true;
 }
 
+static bool may_read(struct rn_client *c)
+{
+	return !c->held && !c->asked && !c->detaching && !c->dead && !rn_client_waits(c);
+}
+
 static int on_client(sd_event_source *source, int fd, uint32_t revents, void *arg)
 {
 	struct rn_client *c = arg;
@@ -240,7 +261,7 @@ static int on_client(sd_event_source *source, int fd, uint32_t revents, void *ar
 		send_held(c);
 	else if (revents & (EPOLLHUP | EPOLLERR) && !(revents & EPOLLIN))
 		rn_client_lost(c);
-	for (int i = 0; i < READ_BURST && !c->held && !c->dead; i++)
+	for (int i = 0; i < READ_BURST && may_read(c); i++)
 		if (!read_message(c) || rn_mono_ns() - began > READ_NS)
 			break;
 	return 0;

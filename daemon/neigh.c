@@ -27,9 +27,8 @@
 #define NSEC	  1000000000ull
 
 /* What one rule leased. */
-struct lease {
-	struct lease *next;
-	uint64_t rule;
+struct rn_leased {
+	struct cds_list_head list;
 	bool own_mac, has4, has6;
 	uint8_t mac[6]; /* with own_mac; otherwise the port's */
 	uint16_t vlan;
@@ -39,7 +38,7 @@ struct lease {
 
 struct rn_neigh {
 	struct rn_port *port;
-	struct lease *leases;
+	struct cds_list_head leases;
 	int fd;
 	uint64_t tokens, last; /* answers; ns */
 };
@@ -52,6 +51,7 @@ int rn_neigh_create(struct rn_port *port, struct rn_neigh **neigh, struct rn_err
 		return rn_fail(err, -ENOMEM, "neighbours: out of memory");
 	n->port = port;
 	n->fd = -1;
+	CDS_INIT_LIST_HEAD(&n->leases);
 	*neigh = n;
 	return 0;
 }
@@ -65,14 +65,20 @@ static void close_socket(struct rn_neigh *n)
 
 void rn_neigh_destroy(struct rn_neigh *n)
 {
+	struct rn_leased *l, *next;
+
 	if (!n)
 		return;
-	for (struct lease *l = n->leases, *next; l; l = next) {
-		next = l->next;
+	cds_list_for_each_entry_safe (l, next, &n->leases, list)
 		free(l);
-	}
 	close_socket(n);
 	free(n);
+}
+
+static void close_unused(struct rn_neigh *n)
+{
+	if (cds_list_empty(&n->leases))
+		close_socket(n);
 }
 
 int rn_neigh_fd(const struct rn_neigh *n)
@@ -113,7 +119,7 @@ static int member(struct rn_neigh *n, int op, int type, const uint8_t mac[6])
 }
 
 /* Lets the lease's MAC, and the group in which it is asked for, into the NIC, or out again. */
-static int admit(struct rn_neigh *n, const struct lease *l, int op)
+static int admit(struct rn_neigh *n, const struct rn_leased *l, int op)
 {
 	const uint8_t group[6] = {0x33, 0x33, 0xff, l->addr6[13], l->addr6[14], l->addr6[15]};
 	int rc = l->own_mac ? member(n, op, PACKET_MR_UNICAST, l->mac) : 0;
@@ -156,7 +162,7 @@ static bool transmit(struct rn_neigh *n, const uint8_t *frame, uint32_t len)
 	return send(n->fd, frame, len, MSG_DONTWAIT) == (ssize_t)len;
 }
 
-static void announce(struct rn_neigh *n, const struct lease *l)
+static void announce(struct rn_neigh *n, const struct rn_leased *l)
 {
 	const uint8_t *mac = l->own_mac ? l->mac : n->port->mac;
 	uint8_t out[RN_NEIGH_FRAME];
@@ -168,13 +174,12 @@ static void announce(struct rn_neigh *n, const struct lease *l)
 }
 
 /* False: the rule leases nothing and needs no MAC. */
-static bool lease_of(const struct rn_rule *rule, const uint8_t port_mac[6], struct lease *l)
+static bool lease_of(const struct rn_rule *rule, const uint8_t port_mac[6], struct rn_leased *l)
 {
 	static const uint8_t ones[6] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
 	const struct rawnet_match *m = &rule->match;
 
 	memset(l, 0, sizeof(*l));
-	l->rule = rule->id;
 	l->vlan = (m->fields & RAWNET_M_VLAN) ? m->vlan : 0;
 	l->own_mac = (m->fields & RAWNET_M_DMAC) && !memcmp(m->dmac_mask, ones, 6) &&
 		     memcmp(m->dmac, port_mac, 6) != 0;
@@ -194,7 +199,7 @@ static bool lease_of(const struct rn_rule *rule, const uint8_t port_mac[6], stru
 }
 
 /* Opens the socket if the interface is there, and takes the lease in. */
-static int serve(struct rn_neigh *n, const struct lease *l)
+static int serve(struct rn_neigh *n, const struct rn_leased *l)
 {
 	int rc = 0;
 
@@ -209,17 +214,13 @@ static int serve(struct rn_neigh *n, const struct lease *l)
 	return rc;
 }
 
-int rn_neigh_add(struct rn_neigh *n, const struct rn_rule *rule, struct rn_err *err)
+int rn_neigh_add(struct rn_neigh *n, struct rn_rule *rule, struct rn_err *err)
 {
-	struct lease *l, lease;
+	struct rn_leased *l, lease;
 	int rc;
 
-	if (!lease_of(rule, n->port->mac, &lease))
+	if (rule->leased || !lease_of(rule, n->port->mac, &lease))
 		return 0;
-	for (l = n->leases; l; l = l->next) {
-		if (l->rule == rule->id)
-			return 0; /* another member joined its group */
-	}
 	l = malloc(sizeof(*l));
 	if (!l)
 		return rn_fail(err, -ENOMEM, "neighbours: out of memory");
@@ -227,35 +228,35 @@ int rn_neigh_add(struct rn_neigh *n, const struct rn_rule *rule, struct rn_err *
 	rc = serve(n, l);
 	if (rc) {
 		free(l);
-		if (!n->leases)
-			close_socket(n);
+		close_unused(n);
 		return rn_fail(err, rc, "neighbours: packet socket on %s: %s", n->port->config.dev,
 			       strerror(-rc));
 	}
-	l->next = n->leases;
-	n->leases = l;
+	cds_list_add(&l->list, &n->leases);
+	rule->leased = l;
 	return 0;
 }
 
-void rn_neigh_del(struct rn_neigh *n, const struct rn_rule *rule)
+void rn_neigh_del(struct rn_neigh *n, struct rn_rule *rule)
 {
-	for (struct lease **at = &n->leases, *l; (l = *at); at = &l->next) {
-		if (l->rule != rule->id)
-			continue;
-		*at = l->next;
-		if (n->fd >= 0)
-			admit(n, l, PACKET_DROP_MEMBERSHIP);
-		free(l);
-		break;
-	}
-	if (!n->leases)
-		close_socket(n);
+	struct rn_leased *l = rule->leased;
+
+	if (!l)
+		return;
+	rule->leased = NULL;
+	cds_list_del(&l->list);
+	if (n->fd >= 0)
+		admit(n, l, PACKET_DROP_MEMBERSHIP);
+	free(l);
+	close_unused(n);
 }
 
 void rn_neigh_reopen(struct rn_neigh *n)
 {
+	const struct rn_leased *l;
+
 	close_socket(n);
-	for (const struct lease *l = n->leases; l; l = l->next)
+	cds_list_for_each_entry (l, &n->leases, list)
 		serve(n, l);
 }
 

@@ -19,8 +19,8 @@ int rn_neigh_create(struct rn_port *port, struct rn_neigh **neigh, struct rn_err
 void rn_neigh_destroy(struct rn_neigh *neigh);
 /* After a rule with a lease was added (before its reply), or before it is deleted. Others are
  * ignored. Announces a new lease (gratuitous ARP, unsolicited NA). */
-int rn_neigh_add(struct rn_neigh *neigh, const struct rn_rule *rule, struct rn_err *err);
-void rn_neigh_del(struct rn_neigh *neigh, const struct rn_rule *rule);
+int rn_neigh_add(struct rn_neigh *neigh, struct rn_rule *rule, struct rn_err *err);
+void rn_neigh_del(struct rn_neigh *neigh, struct rn_rule *rule);
 /* To poll for reading; -1 while there are no leases. It may change with add and del. */
 int rn_neigh_fd(const struct rn_neigh *neigh);
 void rn_neigh_dispatch(struct rn_neigh *neigh);

@@ -18,8 +18,8 @@
 
 #define DUMP_TRIES 5
 
-/* The kernel answers while it is asked, so this is for answers that got lost: the control thread
- * does not wait for them for ever. */
+/* The kernel answers while it is asked, so this is for answers that got lost: nobody waits for them
+ * for ever. */
 static const struct timeval patience = {.tv_sec = 2};
 
 static struct mnl_socket *open_socket(void)
@@ -62,7 +62,7 @@ static int ask_by(struct mnl_socket *nl, struct nlmsghdr *nlh, mnl_cb_t cb, void
 
 	if (!buf)
 		return ret;
-	nlh->nlmsg_seq = ++seq;
+	nlh->nlmsg_seq = __atomic_add_fetch(&seq, 1, __ATOMIC_RELAXED);
 	if (mnl_socket_sendto(nl, nlh, nlh->nlmsg_len) < 0) {
 		ret = -errno;
 		goto out;

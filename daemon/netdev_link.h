@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What the parts of netdev share; see netdev.h. Control thread only. */
+/* What the parts of netdev share; see netdev.h. Control thread only, but for rn_netlink_ask. */
 #ifndef RN_NETDEV_LINK_H
 #define RN_NETDEV_LINK_H
 
@@ -10,7 +10,7 @@
 /* Room for one read of a dump (include/uapi/linux/netlink.h asks for at least 8 KiB). */
 #define RN_NETLINK_BUF 32768u
 
-/* Sends a request and runs cb over all that comes back; -errno, the kernel's refusal included;
+/* One thread only, the asker's (asker.h). Sends a request and runs cb over all that comes back; -errno, the kernel's refusal included;
  * -ETIMEDOUT: no answer. */
 int rn_netlink_ask(struct nlmsghdr *nlh, mnl_cb_t cb, void *data);
 /* Asks for all links, or all addresses. A dump that changed under way is asked for again; cb sees

@@ -43,9 +43,7 @@
 #define ETH_HEADER 14u
 #define TAG_LEN	   4u
 #define ARP_LEN	   28u
-#define IP4_HEADER 20u
 #define IP6_HEADER 40u
-#define HINT_SPAN  RN_POLICE_HEAD /* bytes from the start of the frame that a hint can look at */
 
 enum {
 	TYPE_LEAST = 0x0600, /* below it is a length */
@@ -261,88 +259,36 @@ static bool allows(const struct rn_port *port, const struct rn_rule *rule, const
 
 /* ---- the hint ---- */
 
-static void hint_ports(struct rn_police_hint *h, const struct rn_key *mask, const struct sent *s,
-		       uint32_t l4)
+/* The fields that the rule looked at, as they stand in the frame: it mirrors the rule. */
+static struct rn_key looked_at(const struct rn_rule *rule, const struct sent *s)
 {
-	uint8_t proto = s->key.proto;
-
-	h->least = l4;
-	h->need = l4;
-	if (proto != PROTO_TCP && proto != PROTO_UDP && proto != PROTO_SCTP)
-		return;
-	h->least += proto == PROTO_TCP ? 20 : proto == PROTO_UDP ? 8 : 12;
-	h->need += 4;
-	memcpy(h->mask + l4, &mask->dport, 2);
-	memcpy(h->mask + l4 + 2, &mask->sport, 2);
-}
-
-/* Masks of the IP header and the ports; false: not a plain packet. */
-static bool hint_ip(struct rn_police_hint *h, const struct rn_rule *rule, const struct sent *s)
-{
-	const struct rn_key *mask = &rule->shape->mask;
+	const struct rn_key *of = &rule->shape->mask;
 	bool any_source = is_macvlan(rule) ? !leases_any(rule) : rule->match.fields & RAWNET_M_DST;
-	uint32_t v4 = s->type == TYPE_IP4, size = v4 ? 4 : 16;
-	uint8_t *m = h->mask + s->h.l3, *src = m + (v4 ? 12 : 8);
+	struct rn_key mask = {.sport = of->dport, .dport = of->sport};
 
-	if (!s->h.l4 || s->h.l4 != s->h.l3 + (v4 ? IP4_HEADER : IP6_HEADER))
-		return false;
-	if (!v4 && s->key.proto == PROTO_ICMP6)
-		return false;
-	if (v4) {
-		m[0] = 0xff; /* version, header length */
-		m[6] = 0x3f; /* more fragments, offset */
-		m[7] = 0xff;
-		m[9] = 0xff; /* protocol */
-	} else {
-		m[0] = 0xf0; /* version */
-		m[6] = 0xff; /* next header */
-	}
-	if (any_source)
-		memcpy(src, mask->dst, size);
-	else
-		memset(src, 0xff, size);
-	memcpy(src + size, mask->src, size);
-	h->length_at = (uint8_t)(s->h.l3 + (v4 ? 2 : 4));
-	h->length_mask = 0xffff;
-	h->base = s->h.l3 + (v4 ? 0 : IP6_HEADER);
-	hint_ports(h, mask, s, s->h.l4);
-	return h->need <= HINT_SPAN;
-}
-
-/* MACs, the frame's own tag, ethertype. */
-static void hint_ethernet(struct rn_police_hint *h, const struct rn_key *mask, const struct sent *s)
-{
-	memcpy(h->mask, mask->smac, 6);
+	memcpy(mask.dmac, of->smac, 6);
 	if (s->frame[0] & 1)
-		memset(h->mask, 0xff, 6);
-	h->mask[0] |= 1; /* one address that is no link address cannot stand for a group of them */
-	memcpy(h->mask + 6, mask->dmac, 6);
-	h->mask[6] |= 1;
-	memset(h->mask + 12, 0xff, 2 + s->h.tagged);
-	if (s->h.tagged)
-		h->mask[14] = 0x0f; /* priority is free */
+		memset(mask.dmac, 0xff, 6);
+	memcpy(mask.smac, of->dmac, 6);
+	if (any_source)
+		memcpy(mask.src, of->dst, sizeof(mask.src));
+	else
+		memset(mask.src, 0xff, sizeof(mask.src));
+	memcpy(mask.dst, of->src, sizeof(mask.dst));
+	return mask;
 }
 
 static void remember(struct rn_police_hint *h, const struct rn_rule *rule, const struct sent *s,
 		     uint64_t now)
 {
-	uint8_t span[HINT_SPAN] = {0};
+	struct rn_key mask;
 
 	h->epoch = 0;
 	if (s->type == TYPE_ARP || is_tpid(s->type))
 		return;
-	memset(h->mask, 0, sizeof(h->mask));
-	h->length_mask = 0;
-	h->length_at = 0;
-	h->need = h->base = h->least = ETH_HEADER + s->h.tagged;
-	hint_ethernet(h, &rule->shape->mask, s);
-	if ((s->type == TYPE_IP4 || s->type == TYPE_IP6) && !hint_ip(h, rule, s))
+	mask = looked_at(rule, s);
+	if (!rn_head_make(&h->head, s->frame, s->len, &s->h, &s->key, &mask))
 		return;
-	if (s->len < h->need)
-		return;
-	memcpy(span, s->frame, s->len < HINT_SPAN ? s->len : HINT_SPAN);
-	for (uint32_t i = 0; i < HINT_SPAN; i++)
-		h->value[i] = span[i] & h->mask[i];
 	h->vlan = s->tci < 0 ? -1 : s->tci & 0xfff;
 	h->epoch = now;
 }
@@ -375,19 +321,14 @@ static __attribute__((noinline)) int judge(struct rn_queue *q, const uint8_t *fr
 	return RAWNET_Q_TX_DROP_SPOOF;
 }
 
-/* A frame shorter than what a hint looks at, with room behind it. */
-static bool hinted_short(const struct rn_queue *q, const uint8_t *frame, uint32_t len, int tci)
+bool rn_police_by_hint(const struct rn_queue *q, const uint8_t *frame, uint32_t len, int tci)
 {
 	uint8_t head[RN_POLICE_HEAD] = {0};
 
+	if (len >= RN_POLICE_HEAD)
+		return rn_police_hinted(q, frame, len, tci);
 	memcpy(head, frame, len);
 	return rn_police_hinted(q, head, len, tci);
-}
-
-bool rn_police_by_hint(const struct rn_queue *q, const uint8_t *frame, uint32_t len, int tci)
-{
-	return len < RN_POLICE_HEAD ? hinted_short(q, frame, len, tci)
-				    : rn_police_hinted(q, frame, len, tci);
 }
 
 int rn_police(struct rn_queue *q, const uint8_t *frame, uint32_t len, int tci)

@@ -13,8 +13,10 @@
 #include "copies.h"
 #include "poller_impl.h"
 #include "port.h"
+#include "queue_grant.h"
 #include "state.h"
 #include "tx.h"
+#include "tx_state.h"
 
 #define COLD_AFTER 2048u /* turns without work before a queue is cold */
 #define TURN_BUDGET \
@@ -157,6 +159,7 @@ static unsigned serve_queue(struct rn_queue *q, unsigned budget)
 
 	if (q->dead)
 		return 0;
+	rn_queue_follow(q);
 	if (be->queue_rx)
 		n += be->queue_rx(q, budget);
 	if (!rests(q))
@@ -195,7 +198,7 @@ static unsigned serve_copies(struct rn_set *set)
 static bool serve_burst(struct rn_queue *q, unsigned most, unsigned *work)
 {
 	/* A reload may lower the weight within a burst. */
-	unsigned full = RN_POLLER_BURST * __atomic_load_n(&q->weight, __ATOMIC_RELAXED);
+	unsigned full = RN_POLLER_BURST * q->weight;
 	unsigned burst = q->served < full ? full - q->served : full;
 	unsigned asked = burst < most ? burst : most, did = serve_queue(q, asked);
 
@@ -309,7 +312,7 @@ void rn_poller_publish(struct rn_poller *p)
 
 		q->state->rx_client = q->rx.client;
 		q->state->tx_client = q->tx.client;
-		q->state->tx_segment = q->tx_segment;
+		rn_tx_keep(q);
 		if ((int32_t)(q->rx.daemon - q->state->rx_true) > 0)
 			q->state->rx_true = q->rx.daemon;
 		__atomic_store_n(&q->state->rx_daemon, q->rx.daemon, __ATOMIC_RELAXED);

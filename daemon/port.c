@@ -341,6 +341,8 @@ void rn_port_set_addresses(struct rn_port *port, struct rn_addresses *addresses)
 
 	rcu_assign_pointer(port->addresses, addresses);
 	rn_police_changed();
+	if (port->backend->addresses)
+		port->backend->addresses(port);
 	synchronize_rcu();
 	free(old);
 }

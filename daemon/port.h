@@ -43,6 +43,7 @@ struct rn_port_config {
 	enum rn_xdp_mode xdp_mode;
 	bool allow_mutable_memory; /* serve clients although the kernel refuses FS_IMMUTABLE_FL */
 	bool police; /* transmit is policed; on unless switched off */
+	bool nic_policing; /* by the NIC's own tables where it can (mlx5) */
 	bool local_switching; /* its clients reach each other; on unless switched off (switch.h) */
 	uint32_t copy_rate; /* copies of broadcast and multicast a second; 0: 10,000 */
 	/* loop */

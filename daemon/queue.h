@@ -15,6 +15,7 @@
 #include "rawnet/counters.h"
 #include "rawnet/proto.h"
 #include "bucket.h"
+#include "head.h"
 #include "probes.h"
 
 struct rn_attachment;
@@ -39,12 +40,14 @@ struct rn_ring {
 struct rn_police_hint {
 	uint64_t epoch; /* of rn_police_changed(); another one: void */
 	int32_t vlan; /* id of the slot's tag, or -1 */
-	uint32_t need; /* least length of the frame */
-	uint32_t least, base; /* IP length field + base is at least this and at most the length */
-	uint16_t length_mask; /* 0: no such field */
-	uint8_t length_at; /* its offset */
-	_Alignas(16) uint8_t value[64];
-	uint8_t mask[64]; /* of the frame's first bytes */
+	struct rn_head head;
+};
+
+/* What the policy grants; rates a second, 0: no bound. */
+struct rn_queue_grant {
+	uint64_t packet_rate, byte_rate;
+	uint32_t weight; /* of the round robin, 1.. */
+	bool police;
 };
 
 struct rn_queue {
@@ -61,7 +64,9 @@ struct rn_queue {
 	bool hot; /* in the poller's hot set */
 	bool limited; /* a bucket has a rate */
 	bool police;
-	uint32_t weight; /* of the round robin, 1.. */
+	uint32_t weight;
+	uint32_t grants; /* queue_grant.h: how many there were, and those that are taken over */
+	uint32_t grants_taken;
 	uint32_t served; /* of the burst that the last turn's end cut short */
 	uint32_t rest; /* looks without the clock until rest_end is asked for; 0: no rest */
 	uint32_t index; /* within the attachment */
@@ -78,6 +83,7 @@ struct rn_queue {
 	struct rn_poller *poller;
 	struct rn_police_hint hint;
 	uint64_t rest_end; /* ns */
+	struct rn_queue_grant granted; /* by the control thread */
 	struct rn_bucket packets, bytes;
 	struct rn_bucket copies; /* of what it sends to groups, for others of the port (switch.c) */
 

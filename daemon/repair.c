@@ -88,7 +88,7 @@ static void look_after(struct rn_daemon *d)
 				      fault_text[fault - 1] ? fault_text[fault - 1] : "fault");
 		for (uint32_t i = 0; i < c->n_attachments && !c->dead; i++)
 			mend(c, c->attachments[i]);
-		if (c->dead)
+		if (c->dead || c->detaching)
 			rn_client_reap_soon(d);
 	}
 }

@@ -11,6 +11,7 @@
 #include <linux/rtnetlink.h>
 #include <net/if.h>
 #include <string.h>
+#include <urcu-qsbr.h>
 
 #include "netdev_link.h"
 #include "route_msg.h"
@@ -20,7 +21,7 @@
 
 /* One question with its way through the functions below. */
 struct ask {
-	const struct rn_port *port;
+	const struct rn_route_from *from;
 	uint8_t family;
 	const uint8_t *dst;
 	char text[INET6_ADDRSTRLEN]; /* dst */
@@ -67,13 +68,13 @@ static bool leaves_here(const struct ask *a, const struct rn_route *route, struc
 	_Alignas(8) uint8_t buf[RN_ROUTE_QUESTION];
 
 	memset(vlan, 0, sizeof(*vlan));
-	if (route->oif == a->port->ifindex) {
-		memcpy(vlan->mac, a->port->mac, 6);
-		vlan->mtu = a->port->mtu;
+	if (route->oif == a->from->ifindex) {
+		memcpy(vlan->mac, a->from->mac, 6);
+		vlan->mtu = a->from->mtu;
 		return true;
 	}
 	return route->oif && !rn_netlink_ask(rn_vlan_question(buf, route->oif), one_vlan, vlan) &&
-	       vlan->id && vlan->parent == a->port->ifindex;
+	       vlan->id && vlan->parent == a->from->ifindex;
 }
 
 static int refused(const struct ask *a, int rc)
@@ -97,13 +98,13 @@ static int elsewhere(const struct ask *a, uint32_t oif)
 	if (a->terms->names)
 		if_indextoname(oif, name);
 	return rn_fail(a->err, -EXDEV, "dst %s: leaves by %s, not by %s", a->text, name,
-		       a->port->config.dev);
+		       a->from->dev);
 }
 
 /* The kernel without a choice of interfaces, then for this one. */
 static int choose_route(const struct ask *a, struct rn_route *route, struct rn_vlan *vlan)
 {
-	uint32_t oif = a->port->ifindex, first = 0;
+	uint32_t oif = a->from->ifindex, first = 0;
 	bool bound = is_group(a) || is_link_local(a);
 	int rc = 0;
 
@@ -182,8 +183,14 @@ static int find_neighbour(const struct ask *a, uint32_t oif, struct rawnet_rep_r
 /* A program of this port has it; on the wire nobody answers for it (switch.h). */
 static bool is_here(const struct ask *a, uint16_t vlan, struct rawnet_rep_route *rep)
 {
-	return a->port->config.local_switching &&
-	       rn_steer_lease(a->port->steer, rep->via_family, rep->via, vlan, rep->dmac);
+	bool leased;
+
+	if (!a->from->local)
+		return false;
+	rcu_thread_online();
+	leased = rn_steer_lease(a->from->steer, rep->via_family, rep->via, vlan, rep->dmac);
+	rcu_thread_offline();
+	return leased;
 }
 
 static int describe(const struct ask *a, const struct rn_route *route, const struct rn_vlan *vlan,
@@ -208,21 +215,15 @@ static int describe(const struct ask *a, const struct rn_route *route, const str
 	return 0;
 }
 
-int rn_route_find(const struct rn_port *port, uint8_t family, const uint8_t *dst,
+int rn_route_find(const struct rn_route_from *from, uint8_t family, const uint8_t *dst,
 		  struct rn_route_terms *terms, struct rawnet_rep_route *rep, struct rn_err *err)
 {
-	struct ask a = {.port = port, .family = family, .dst = dst, .terms = terms, .err = err};
+	struct ask a = {.from = from, .family = family, .dst = dst, .terms = terms, .err = err};
 	struct rn_route route = {0};
 	struct rn_vlan vlan = {0};
 	int rc;
 
 	inet_ntop(family == 4 ? AF_INET : AF_INET6, dst, a.text, sizeof(a.text));
-	if (!port->present)
-		return rn_fail(err, -ENODEV, "dev %s: the interface is gone", port->config.dev);
-	if (!port->ifindex)
-		return rn_fail(err, -EOPNOTSUPP,
-			       "dev %s: not an interface of Linux, which has no routes for it",
-			       port->config.dev);
 	rc = choose_route(&a, &route, &vlan);
 	if (rc)
 		return rc;

@@ -20,7 +20,7 @@
 #include "rawnet/proto.h"
 
 #define RN_STATE_MAGIC	 0x524e5354u /* "RNST" */
-#define RN_STATE_VERSION 2u
+#define RN_STATE_VERSION 2u /* members may be added where it is zero, if that says what was */
 
 /* Written by the queue's poller. */
 struct rn_queue_state {
@@ -32,6 +32,9 @@ struct rn_queue_state {
 	/* Owned queues: slots from here on name the buffers that the device has. Of those before, a
 	 * packet that the device did not write took one out of turn (deliver.c). */
 	uint32_t rx_true;
+	/* Of the packet at tx_daemon, what is paid for and not sent. Zeros of a daemon that does
+	 * not know them: it is paid again. */
+	uint32_t tx_paid, tx_paid_bytes;
 };
 
 struct rn_state {

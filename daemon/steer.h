@@ -44,6 +44,8 @@ struct order;
 
 struct rn_shape {
 	struct rn_key mask;
+	uint8_t n_words,
+		word[sizeof(struct rn_key) / 8]; /* of the key, that the mask has bits in */
 	uint32_t slot; /* 0..RN_SHAPES-1, does not change while the shape lives */
 	uint32_t n_rules;
 	struct cds_lfht *rules;
@@ -80,6 +82,8 @@ struct rn_rule {
 	struct cds_list_head list; /* all rules of the port, oldest first */
 	struct rcu_head rcu;
 	void *hw; /* the backend's */
+	struct rn_leased *leased; /* neigh.c's; NULL: it leases nothing */
+	struct rn_tentative *tentative; /* rules_tentative.c's; NULL: for good */
 	/* its records in the journal (journal.h), and whether they are behind */
 	bool changed;
 	uint32_t kept_version, n_kept;
@@ -134,9 +138,10 @@ struct rn_members *rn_members_alloc(uint32_t n);
 int rn_steer_move(struct rn_steer *steer, struct rn_rule *rule, struct rn_attachment *to,
 		  struct rn_err *err);
 /* An attachment leaves: it is taken out of all members; rules that have none left are deleted, or
- * wait if they persist (label kept). Calls gone() for each rule that is deleted, before it is. */
-void rn_steer_leave(struct rn_steer *steer, struct rn_attachment *at,
-		    void (*gone)(void *arg, struct rn_rule *rule), void *arg);
+ * wait if they persist (label kept). Calls gone() for each rule that is deleted, before it is.
+ * Stops behind the rule at which rn_mono_ns() is over `until`; true: it has none any more. */
+bool rn_steer_leave(struct rn_steer *steer, struct rn_attachment *at,
+		    void (*gone)(void *arg, struct rn_rule *rule), void *arg, uint64_t until);
 /* An attachment came: rules that wait for this uid and label get it. Returns how many. */
 unsigned rn_steer_arrive(struct rn_steer *steer, struct rn_attachment *at, uint32_t uid,
 			 const char *label);

@@ -6,6 +6,7 @@
 #ifndef RN_STEER_IMPL_H
 #define RN_STEER_IMPL_H
 
+#include "siphash.h"
 #include "steer.h"
 
 #define HANDLES	   (1u << RN_HANDLE_BITS)
@@ -78,18 +79,60 @@ static inline void key_mask(struct rn_key *out, const struct rn_key *key, const 
 		o[i] = k[i] & m[i];
 }
 
-/* Seven words, each multiplied and folded in; the table takes the low bits. */
+/*
+ * Clients choose what stands in the tables: they are hashed with the process's secret, which is
+ * made before the first of them and does not change, and hold no more than a port has rules for
+ * (leases and MACs: as many addresses as quotas allow). Readers.
+ */
+extern struct rn_secret rn_steer_secret;
+
 static inline unsigned long key_hash(const struct rn_key *key)
 {
-	const uint64_t *k = (const void *)key;
-	uint64_t h = 0x9e3779b97f4a7c15u;
-
-	for (size_t i = 0; i < sizeof(*key) / 8; i++) {
-		h = (h ^ k[i]) * 0xff51afd7ed558ccdu;
-		h ^= h >> 32;
-	}
-	return h;
+	return rn_siphash(&rn_steer_secret, (const void *)key, sizeof(*key) / 8);
 }
+
+/* Of a key that is masked; only words in which two of the shape can differ. */
+static inline unsigned long shape_hash(const struct rn_shape *shape, const struct rn_key *key)
+{
+	const uint64_t *words = (const void *)key;
+	struct rn_sip s = rn_sip_begin(&rn_steer_secret);
+
+	for (uint8_t i = 0; i < shape->n_words; i++)
+		rn_sip_word(&s, words[shape->word[i]]);
+	return rn_sip_end(&s, shape->n_words);
+}
+
+/* Who deletes all rules but every 4096th chooses ids, too. */
+static inline unsigned long id_hash(uint64_t id)
+{
+	return rn_siphash(&rn_steer_secret, &id, 1);
+}
+
+static inline struct cds_lfht *make_table(void)
+{
+	return cds_lfht_new(64, 64, HANDLES, CDS_LFHT_AUTO_RESIZE, NULL);
+}
+
+/* release: who sees the new number sees what changed. */
+static inline void note_change(struct rn_steer *s)
+{
+	__atomic_store_n(&s->changes, s->changes + 1, __ATOMIC_RELEASE);
+}
+
+/* steer_handle.c */
+int rn_handle_take(struct rn_steer *s, uint32_t *handle, struct rn_err *err);
+/* The slot's next rule has another generation. */
+void rn_handle_give(struct rn_steer *s, uint32_t handle);
+void rn_handle_set(struct rn_steer *s, uint32_t handle, struct rn_rule *rule);
+void rn_handles_free(struct rn_steer *s);
+
+/* steer_lease.c */
+/* -EEXIST: a rule of another user, or with another MAC, has an address of this match. */
+int rn_leases_check(const struct rn_steer *s, const struct rawnet_match *m, uint32_t uid,
+		    struct rn_err *err);
+/* -ENOMEM: del takes back what was added. */
+int rn_leases_add(struct rn_steer *s, struct rule *r);
+void rn_leases_del(struct rn_steer *s, struct rule *r);
 
 /* steer_shape.c */
 /* The rule with exactly this masked key; reader. */
@@ -110,6 +153,14 @@ struct rn_members *rn_members_make(struct rn_attachment *at, uint32_t index);
 struct rn_members *rn_members_with(const struct rn_members *old, struct rn_attachment *at,
 				   uint32_t index);
 struct rn_members *rn_members_without(const struct rn_members *old, const struct rn_attachment *at);
+/* Replaces the members; the backend is told, and nothing has happened if it refuses. */
+int rn_members_set(struct rn_steer *s, struct rn_rule *rule, struct rn_members *m,
+		   struct rn_err *err);
+/* The request has the match of this rule. */
+int rn_members_join(struct rn_steer *s, struct rn_rule *rule, const struct rn_steer_request *q,
+		    uint32_t *index, struct rn_err *err);
+/* The rule is gone: its members' indexes, and the set after a grace period. */
+void rn_members_release(struct rn_rule *rule);
 uint32_t rn_index_take(struct rn_attachment *at);
 /* A restored rule has this one: it is not given out. */
 void rn_index_keep(struct rn_attachment *at, uint32_t index);

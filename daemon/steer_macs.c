@@ -26,13 +26,11 @@ static int match_named(struct cds_lfht_node *node, const void *key)
 	return have->mac == want->mac && have->mask == want->mask;
 }
 
-/* The table takes the low bits, which depend on few of the factor's: the high ones are folded in.
- */
 static unsigned long named_hash(const struct rn_named *n)
 {
-	const uint64_t h = (n->mac ^ n->mask << 16) * 0x9e3779b97f4a7c15u;
+	const uint64_t words[2] = {n->mac, n->mask};
 
-	return h ^ h >> 32;
+	return rn_siphash(&rn_steer_secret, words, 2);
 }
 
 static struct rn_named *find(const struct rn_steer *s, const struct rn_named *key)

@@ -126,7 +126,7 @@ static struct pair_index *index_make(const struct rn_key *common, const struct r
 	if (!p)
 		return NULL;
 	p->common = *common;
-	p->entries = cds_lfht_new(64, 64, 0, CDS_LFHT_AUTO_RESIZE, NULL);
+	p->entries = make_table();
 	if (!p->entries) {
 		free(p);
 		return NULL;

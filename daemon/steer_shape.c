@@ -18,7 +18,7 @@ struct rn_rule *rn_shape_find(const struct rn_shape *shape, const struct rn_key 
 	struct cds_lfht_iter iter;
 	struct cds_lfht_node *node;
 
-	cds_lfht_lookup(shape->rules, key_hash(key), match_key, key, &iter);
+	cds_lfht_lookup(shape->rules, shape_hash(shape, key), match_key, key, &iter);
 	node = cds_lfht_iter_get_node(&iter);
 	return node ? caa_container_of(node, struct rn_rule, node) : NULL;
 }
@@ -123,7 +123,10 @@ static struct rn_shape *make(struct rn_steer *s, const struct rn_key *mask)
 	if (!shape)
 		return NULL;
 	shape->mask = *mask;
-	shape->rules = cds_lfht_new(64, 64, 0, CDS_LFHT_AUTO_RESIZE, NULL);
+	for (uint8_t i = 0; i < sizeof(*mask) / 8; i++)
+		if (((const uint64_t *)(const void *)mask)[i])
+			shape->word[shape->n_words++] = i;
+	shape->rules = make_table();
 	shape->spare = calloc(1, sizeof(*shape->spare));
 	if (!shape->rules || !shape->spare) {
 		destroy(shape);

@@ -16,9 +16,10 @@
  *
  * Which packets are looked at. A poller asks rn_switch_may() of the first bytes of each: a load and
  * a comparison with the port's MAC, and where rules name others a multiplication and a bit of a
- * filter of 512 bytes; 1 to 3 cycles. With one attachment on the port not even that. What may be
- * local is taken by the way of whole copies (rn_tx_copy), and the copy is asked again: the first
- * answer may be about bytes that the client rewrites, and decides about nothing but the way.
+ * filter of 512 bytes; 1 to 3 cycles. With one attachment on the port not even that. The bytes
+ * that are asked are a copy, and go out as they are: a client that rewrites the destination
+ * meanwhile gains nothing. What may be local is taken by the way of whole copies (rn_tx_copy), of
+ * which the same is asked.
  *
  * The receiver's queue is one of the sender's poller, so nothing changes threads. Poller only.
  */

@@ -158,7 +158,7 @@ static enum rn_tx_verdict send_segments(struct rn_queue *q, const struct rn_chai
 					const struct rn_tx_way *way, void *ctx)
 {
 	const struct rawnet_slot *first = &c->slot[0];
-	const bool limited = q->limited; /* the control thread changes it */
+	const bool limited = q->limited;
 	uint32_t header, longest;
 	unsigned n;
 	int why;

@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "rawnet/abi.h"
+#include "head.h"
 
 struct rn_chain;
 struct rn_hwq;
@@ -56,7 +57,7 @@ int rn_police(struct rn_queue *q, const uint8_t *frame, uint32_t len, int tci);
 /* Would the memory of earlier frames alone allow this one? Reads the first RN_POLICE_HEAD bytes of
  * head and no more (of a shorter frame: len). False says nothing: rn_police decides on the whole
  * frame. True: the frame may go out, whatever stands behind those bytes. */
-#define RN_POLICE_HEAD 64u
+#define RN_POLICE_HEAD RN_HEAD_SPAN
 bool rn_police_by_hint(const struct rn_queue *q, const uint8_t *head, uint32_t len, int tci);
 /* Called by control after any change of rules or addresses of the port: hints are void. */
 void rn_police_changed(void);

@@ -76,19 +76,6 @@ static inline void rn_chain_gather(const struct rn_queue *q, const struct rn_cha
 	}
 }
 
-/* May it be for another client of the port? Its slots have been checked. Read from the client's own
- * memory, so this chooses the way of copying and nothing else. */
-static inline bool rn_switch_may_chain(const struct rn_queue *q, const struct rn_macs *macs,
-				       const struct rn_chain *c)
-{
-	uint8_t head[8];
-
-	if (!macs)
-		return false;
-	rn_chain_gather(q, c, head, sizeof(head));
-	return rn_switch_may(q, macs, head);
-}
-
 /* An MTU that is lowered while the port is served counts at once, a raised one after a restart. */
 static inline uint32_t rn_chain_longest(const struct rn_port *port)
 {

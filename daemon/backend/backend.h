@@ -28,6 +28,16 @@
 #include "../queue.h"
 #include "../steer.h"
 
+/* The last frame that was classified here, and its rule: the next of its flow is not parsed. */
+struct rn_last {
+	const struct rn_rule *rule; /* NULL: nothing is remembered but the key */
+	uint32_t changes; /* rn_steer_changes(), from before it was looked up */
+	int32_t tci;
+	bool l3;
+	struct rn_key key;
+	struct rn_head head;
+};
+
 struct rn_hwq {
 	struct rn_port *port;
 	struct rn_poller *poller; /* set by the port before start */
@@ -36,6 +46,7 @@ struct rn_hwq {
 	int fd; /* becomes readable when a sleeping poller has work; -1: none */
 	struct rawnet_counter_set *counters; /* the port's, for this poller; v[RAWNET_P_*] */
 	bool kick; /* something was submitted in this turn: flush has work */
+	struct rn_last last; /* poller only; deliver.c */
 };
 
 /* Adds to one of the port's counters: one writer for each hardware queue's poller. */
@@ -85,6 +96,8 @@ struct rn_backend {
 	/* The interface went down, came up, changed MTU or MAC (rn_port's fields are new already).
 	 */
 	void (*changed)(struct rn_port *port);
+	/* port->addresses are others. */
+	void (*addresses)(struct rn_port *port);
 	/* Owned queues: make and unmake the hardware of one client queue. destroy is called after a
 	 * grace period: the poller no longer knows the queue; when it returns no device writes to
 	 * the client's memory any more. */
@@ -187,10 +200,9 @@ bool rn_deliver_local(struct rn_hwq *hwq, const struct rn_attachment *from, stru
  */
 struct rn_burst {
 	struct rn_hwq *hwq;
-	struct rn_queue *q; /* of the last key; NULL: every frame is looked at by itself */
+	const struct rn_rule *rule; /* of the frame before */
+	struct rn_queue *q; /* gets all of that rule; NULL: every frame is looked at by itself */
 	uint32_t index; /* of the rule */
-	uint32_t flags; /* RN_KEY_*, with key */
-	struct rn_key key;
 	uint64_t frames, bytes, taken, bytes_taken; /* not yet counted */
 };
 void rn_burst_begin(struct rn_burst *burst, struct rn_hwq *hwq);

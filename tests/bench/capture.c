@@ -120,7 +120,7 @@ int main(int argc, char **argv)
 	for (int p = 0; p < PORTS; p++) {
 		struct rawnet_attachment *at = serve_attach(rn, names[p], 1024, 0);
 
-		serve_rule(at, FAIR_MATCH);
+		serve_rule(at, FRAME_MATCH);
 		queue[p] = fair_sender(at, 1024);
 	}
 	stop_capture(start_capture(names[OFF]));

@@ -147,9 +147,9 @@ static void open_all(void)
 	limited = fair_sender(serve_attach(rn, "limited", 1024, 0), 1024);
 	left = fair_sender(serve_attach(rn, "left", 1024, 0), 1024);
 	right = rawnet_queue(serve_attach(rn, "right", 1024, 0), 0);
-	serve_rule(echo->at, FAIR_MATCH);
-	serve_rule(flood->at, FAIR_MATCH);
-	serve_rule(limited->at, FAIR_MATCH);
+	serve_rule(echo->at, FRAME_MATCH);
+	serve_rule(flood->at, FRAME_MATCH);
+	serve_rule(limited->at, FRAME_MATCH);
 }
 
 static const struct {

@@ -5,13 +5,9 @@
 #define BENCH_FAIR_H
 
 #include "bench.h"
+#include "frame.h"
 #include "serve.h"
 
-#define FAIR_LEN   64u
-#define FAIR_MATCH "udp dst 10.0.0.1 dport 7"
-
-/* A UDP frame from 10.0.0.1 port 7 to itself. */
-void fair_frame(uint8_t frame[FAIR_LEN], const uint8_t mac[6]);
 /* An attachment whose tx slots all hold the frame, in `bufs` different buffers. */
 struct rawnet_queue *fair_sender(struct rawnet_attachment *at, uint32_t bufs);
 /* Every tx slot that the daemon is done with is published again, at most `most`. */

@@ -6,31 +6,17 @@
 
 #define LOST_MS 2000
 
-void fair_frame(uint8_t f[FAIR_LEN], const uint8_t mac[6])
-{
-	static const uint8_t ip[20] = {
-		0x45, 0, 0, FAIR_LEN - 14, 0, 0, 0, 0, 64, 17, 0, 0, 10, 0, 0, 1, 10, 0, 0, 1};
-
-	memset(f, 0, FAIR_LEN);
-	memcpy(f, mac, 6);
-	memcpy(f + 6, mac, 6);
-	f[12] = 8;
-	memcpy(f + 14, ip, sizeof(ip));
-	f[35] = f[37] = 7;
-	f[39] = FAIR_LEN - 34;
-}
-
 struct rawnet_queue *fair_sender(struct rawnet_attachment *at, uint32_t bufs)
 {
 	struct rawnet_queue *q = rawnet_queue(at, 0);
-	uint8_t frame[FAIR_LEN];
+	uint8_t frame[FRAME_LEN];
 
-	fair_frame(frame, rawnet_attachment_info(at)->mac);
+	frame_make(frame, rawnet_attachment_info(at)->mac);
 	for (uint32_t i = 0; i <= q->tx.mask; i++) {
 		struct rawnet_slot *s = &q->tx.slots[i];
 
-		*s = (struct rawnet_slot) {.off = q->tx.slots[i % bufs].off, .len = FAIR_LEN};
-		memcpy(rawnet_data(q, s), frame, FAIR_LEN);
+		*s = (struct rawnet_slot) {.off = q->tx.slots[i % bufs].off, .len = FRAME_LEN};
+		memcpy(rawnet_data(q, s), frame, FRAME_LEN);
 	}
 	return q;
 }

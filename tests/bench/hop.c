@@ -80,7 +80,7 @@ static const char *invalid(enum place_class class, char *text, size_t size)
 	if (rate[0][OUT][class].n < ENOUGH)
 		return "too few undisturbed windows";
 	if (class != PLACE_COMPLEX || bare >= VALID_MPPS)
-		return NULL;
+		return place_shared(text, size);
 	snprintf(text, size, "the bare ring does %.1f Mpps, below %.0f", bare, VALID_MPPS);
 	return text;
 }
@@ -90,7 +90,7 @@ static void report(enum place_class class, bool judge)
 	static const char *const what[WAYS] = {"client to poller, 64 B, burst 32",
 					       "poller to client, 64 B, burst 32",
 					       "round trip of one packet, p50"};
-	char text[80];
+	char text[100];
 
 	for (unsigned h = 1; h < HOPS; h++) {
 		for (int w = 0; w < WAYS; w++) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Contestants of bench-hop. Each moves packets of HOP_LEN bytes between the caller's core and the
+ * Contestants of bench-hop. Each moves packets of FRAME_LEN bytes between the caller's core and the
  * partner's, written on one side and read on the other, HOP_BURST at a time.
  *
  *   out   the caller writes, the other core reads: how many packets in about HOP_WINDOW_NS
@@ -14,8 +14,8 @@
 #include <stdint.h>
 
 #include "bench.h"
+#include "frame.h"
 
-#define HOP_LEN	      64u
 #define HOP_BURST     32u
 #define HOP_RING      1024u
 #define HOP_WINDOW_NS 8000000u
@@ -33,9 +33,6 @@ struct hop {
 extern struct hop hop_bare, hop_rawnet;
 extern struct hop hop_rawnet_burst; /* with hop_rawnet */
 extern struct hop hop_rte_ring, hop_memif_copy, hop_memif_zero_copy; /* with DPDK */
-
-/* An Ethernet frame of HOP_LEN bytes: UDP, 10.0.0.1 port 7 to itself. */
-void hop_frame(uint8_t frame[HOP_LEN], const uint8_t mac[6]);
 
 /* Keeps the compiler from leaving out what nobody looks at. */
 static inline void hop_use(uint64_t v)

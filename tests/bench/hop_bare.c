@@ -5,7 +5,7 @@
 #include "ring_bare.h"
 
 static void *forth, *back;
-static uint8_t frame[HOP_LEN];
+static uint8_t frame[FRAME_LEN];
 static uint32_t stop;
 static uint64_t taken;
 
@@ -15,7 +15,7 @@ static bool bare_open(void)
 
 	forth = bare_memory();
 	back = bare_memory();
-	hop_frame(frame, mac);
+	frame_make(frame, mac);
 	return true;
 }
 
@@ -49,7 +49,7 @@ static void writer(void *memory)
 	struct bare_ring r = bare_view(memory);
 
 	while (!__atomic_load_n(&stop, __ATOMIC_ACQUIRE))
-		bare_put(&r, frame, HOP_LEN, HOP_BURST);
+		bare_put(&r, frame, FRAME_LEN, HOP_BURST);
 }
 
 static uint64_t bare_out(uint64_t *ns)
@@ -62,7 +62,7 @@ static uint64_t bare_out(uint64_t *ns)
 	start = bench_ns();
 	do {
 		for (int i = 0; i < 64; i++)
-			bare_put(&r, frame, HOP_LEN, HOP_BURST);
+			bare_put(&r, frame, FRAME_LEN, HOP_BURST);
 		now = bench_ns();
 	} while (now - start < HOP_WINDOW_NS);
 	while (__atomic_load_n(&r.ctl->daemon, __ATOMIC_ACQUIRE) != r.client)
@@ -98,17 +98,17 @@ static uint64_t bare_in(uint64_t *ns)
 static void mirror(void *arg)
 {
 	struct bare_ring r = bare_view(forth), w = bare_view(back);
-	uint8_t copy[HOP_LEN];
+	uint8_t copy[FRAME_LEN];
 
 	(void)arg;
 	for (uint32_t i = 0; i < HOP_TRIPS; i++) {
 		while (__atomic_load_n(&r.ctl->client, __ATOMIC_ACQUIRE) == r.daemon)
 			;
 		r.client = r.daemon + 1;
-		memcpy(copy, r.mem + r.slots[r.daemon & r.mask].off, HOP_LEN);
+		memcpy(copy, r.mem + r.slots[r.daemon & r.mask].off, FRAME_LEN);
 		r.daemon++;
 		__atomic_store_n(&r.ctl->daemon, r.daemon, __ATOMIC_RELEASE);
-		bare_put(&w, copy, HOP_LEN, 1);
+		bare_put(&w, copy, FRAME_LEN, 1);
 	}
 }
 
@@ -121,7 +121,7 @@ static void bare_trip(struct bench_samples *s)
 	for (uint32_t i = 0; i < HOP_TRIPS; i++) {
 		uint64_t t = bench_ticks();
 
-		bare_put(&w, frame, HOP_LEN, 1);
+		bare_put(&w, frame, FRAME_LEN, 1);
 		while (!bare_take(&r, 1, &sum))
 			;
 		hop_use(sum);

@@ -28,7 +28,7 @@ struct memif {
 
 static struct rte_ring *forth, *back;
 static struct memif zero_copy, copy;
-static uint8_t frame[HOP_LEN];
+static uint8_t frame[FRAME_LEN];
 static uint32_t stop;
 static uint64_t taken; /* by the partner */
 
@@ -54,7 +54,7 @@ static bool eal_open(void)
 
 	if (state)
 		return state > 0;
-	hop_frame(frame, mac);
+	frame_make(frame, mac);
 	snprintf(words[RTE_DIM(words) - 1], sizeof(words[0]), "%d", place_core());
 	for (unsigned i = 0; i < RTE_DIM(words); i++)
 		argv[i] = words[i];
@@ -74,9 +74,9 @@ static void be_lcore(void)
 
 static void fill(struct rte_mbuf *m)
 {
-	memcpy(rte_pktmbuf_mtod(m, void *), frame, HOP_LEN);
-	m->data_len = HOP_LEN;
-	m->pkt_len = HOP_LEN;
+	memcpy(rte_pktmbuf_mtod(m, void *), frame, FRAME_LEN);
+	m->data_len = FRAME_LEN;
+	m->pkt_len = FRAME_LEN;
 }
 
 static uint64_t read_all(struct rte_mbuf *const *m, uint32_t n)

@@ -17,39 +17,23 @@
 #include "ring_bare.h"
 #include "serve.h"
 
-#define MATCH "udp dst 10.0.0.1 dport 7"
-
 static struct serve serve;
 static struct rawnet *rn;
 static struct rawnet_attachment *sink, *source, *mirror;
-static uint8_t frame[HOP_LEN], mirrored[HOP_LEN];
-
-void hop_frame(uint8_t f[HOP_LEN], const uint8_t mac[6])
-{
-	static const uint8_t ip[20] = {0x45, 0, 0, HOP_LEN - 14, 0, 0, 0, 0, 64, 17, 0, 0, 10,
-				       0,    0, 1, 10,		 0, 0, 1};
-
-	memset(f, 0, HOP_LEN);
-	memcpy(f, mac, 6);
-	memcpy(f + 6, mac, 6);
-	f[12] = 8;
-	memcpy(f + 14, ip, sizeof(ip));
-	f[35] = f[37] = 7;
-	f[39] = HOP_LEN - 34;
-}
+static uint8_t frame[FRAME_LEN], mirrored[FRAME_LEN];
 
 /* One frame in the format of libpcap. */
 static void write_capture(const char *path, const uint8_t *f)
 {
 	static const uint32_t head[6] = {0xa1b2c3d4, 0x00040002, 0, 0, 65535, 1};
-	const uint32_t record[4] = {0, 0, HOP_LEN, HOP_LEN};
+	const uint32_t record[4] = {0, 0, FRAME_LEN, FRAME_LEN};
 	FILE *out = fopen(path, "w");
 
 	if (!out)
 		bench_die("cannot write %s", path);
 	fwrite(head, sizeof(head), 1, out);
 	fwrite(record, sizeof(record), 1, out);
-	fwrite(f, HOP_LEN, 1, out);
+	fwrite(f, FRAME_LEN, 1, out);
 	fclose(out);
 }
 
@@ -74,7 +58,7 @@ static bool open_rawnet(void)
 	serve_prepare(&serve);
 	snprintf(pcap, sizeof(pcap), "%s/in.pcap", serve.dir);
 	loop_mac("source", mac);
-	hop_frame(frame, mac);
+	frame_make(frame, mac);
 	write_capture(pcap, frame);
 	snprintf(pollers, sizeof(pollers), "{ cpu = %d; mode = \"busy\"; }", place_partner_core());
 	snprintf(ports, sizeof(ports),
@@ -87,12 +71,12 @@ static bool open_rawnet(void)
 	sink = serve_attach(rn, "sink", HOP_RING, 0);
 	source = serve_attach(rn, "source", HOP_RING, 0);
 	mirror = serve_attach(rn, "mirror", HOP_RING, 0);
-	serve_rule(sink, MATCH);
-	serve_rule(mirror, MATCH);
+	serve_rule(sink, FRAME_MATCH);
+	serve_rule(mirror, FRAME_MATCH);
 	if (memcmp(rawnet_attachment_info(source)->mac, mac, 6) != 0)
 		bench_die("the loop port has another MAC than its capture file");
-	hop_frame(frame, rawnet_attachment_info(sink)->mac);
-	hop_frame(mirrored, rawnet_attachment_info(mirror)->mac);
+	frame_make(frame, rawnet_attachment_info(sink)->mac);
+	frame_make(mirrored, rawnet_attachment_info(mirror)->mac);
 	return true;
 }
 
@@ -121,8 +105,8 @@ static void send_place(struct rawnet_queue *q)
 	for (uint32_t i = 0; i < n; i++) {
 		struct rawnet_slot *s = rawnet_tx_slot(&q->tx, i);
 
-		memcpy(rawnet_data(q, s), frame, HOP_LEN);
-		*s = (struct rawnet_slot) {.off = s->off, .len = HOP_LEN};
+		memcpy(rawnet_data(q, s), frame, FRAME_LEN);
+		*s = (struct rawnet_slot) {.off = s->off, .len = FRAME_LEN};
 	}
 	if (!n)
 		return;
@@ -154,8 +138,8 @@ static void trip_place(struct rawnet_queue *q, uint64_t *sum)
 	while (!rawnet_tx_room(&q->tx, 1))
 		;
 	s = rawnet_tx_slot(&q->tx, 0);
-	memcpy(rawnet_data(q, s), mirrored, HOP_LEN);
-	*s = (struct rawnet_slot) {.off = s->off, .len = HOP_LEN};
+	memcpy(rawnet_data(q, s), mirrored, FRAME_LEN);
+	*s = (struct rawnet_slot) {.off = s->off, .len = FRAME_LEN};
 	rawnet_tx_fill(&q->tx, 1);
 	rawnet_ring_publish(&q->tx);
 	while (!receive_place(q, sum))
@@ -173,8 +157,8 @@ static void send_burst(struct rawnet_queue *q)
 		p[n].data = rawnet_buf_get(q);
 		if (!p[n].data)
 			break;
-		memcpy(p[n].data, frame, HOP_LEN);
-		p[n].len = HOP_LEN;
+		memcpy(p[n].data, frame, FRAME_LEN);
+		p[n].len = FRAME_LEN;
 		p[n].flags = 0;
 	}
 	for (sent = 0; sent < n;)
@@ -187,7 +171,7 @@ static uint32_t receive_burst(struct rawnet_queue *q, uint64_t *sum)
 	uint32_t n = rawnet_rx_burst(q, p, HOP_BURST);
 
 	for (uint32_t i = 0; i < n; i++)
-		*sum ^= bench_read(p[i].data, HOP_LEN);
+		*sum ^= bench_read(p[i].data, FRAME_LEN);
 	for (uint32_t i = 0; i < n; i++)
 		rawnet_buf_put(q, p[i].data);
 	return n;
@@ -195,14 +179,14 @@ static uint32_t receive_burst(struct rawnet_queue *q, uint64_t *sum)
 
 static void trip_burst(struct rawnet_queue *q, uint64_t *sum)
 {
-	struct rawnet_packet p = {.len = HOP_LEN, .data = rawnet_buf_get(q)};
+	struct rawnet_packet p = {.len = FRAME_LEN, .data = rawnet_buf_get(q)};
 
-	memcpy(p.data, mirrored, HOP_LEN);
+	memcpy(p.data, mirrored, FRAME_LEN);
 	while (!rawnet_tx_burst(q, &p, 1))
 		;
 	while (!rawnet_rx_burst(q, &p, 1))
 		;
-	*sum ^= bench_read(p.data, HOP_LEN);
+	*sum ^= bench_read(p.data, FRAME_LEN);
 	rawnet_buf_put(q, p.data);
 }
 
@@ -231,7 +215,7 @@ static uint64_t out(uint64_t *ns, void (*send)(struct rawnet_queue *q))
 static uint64_t in(uint64_t *ns, uint32_t (*receive)(struct rawnet_queue *q, uint64_t *sum))
 {
 	struct rawnet_queue *q = rawnet_queue(source, 0);
-	uint64_t rule = serve_rule(source, MATCH), start, now, n = 0, sum = 0;
+	uint64_t rule = serve_rule(source, FRAME_MATCH), start, now, n = 0, sum = 0;
 
 	bench_first(serve.poller_tid, 1);
 	start = bench_ns();

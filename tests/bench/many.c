@@ -57,7 +57,7 @@ static double rate(void)
 			for (uint32_t k = 0; k < n && k < 32; k++) {
 				uint8_t *data = rawnet_data(sink, rawnet_tx_slot(&sink->tx, k));
 
-				memset(data + 42, (int)k, FAIR_LEN - 42); /* behind the headers */
+				memset(data + 42, (int)k, FRAME_LEN - 42); /* behind the headers */
 			}
 			fair_refill(sink, 32);
 		}
@@ -155,8 +155,8 @@ static void run(const char *mode, int rounds)
 	rn = serve_connect(&serve, "busy");
 	echo = fair_sender(serve_attach(rn, "echo", 64, 0), 64);
 	sink = fair_sender(serve_attach(rn, "sink", 1024, 0), 1024);
-	serve_rule(echo->at, FAIR_MATCH);
-	serve_rule(sink->at, FAIR_MATCH);
+	serve_rule(echo->at, FRAME_MATCH);
+	serve_rule(sink->at, FRAME_MATCH);
 	for (int r = 0; r < rounds; r++) {
 		measure(false);
 		all_idle(true);

@@ -6,11 +6,21 @@
 #include <sched.h>
 #include <semaphore.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <unistd.h>
 
 #include "bench.h"
 
-#define ROUNDS 2000u
+#define ROUNDS	   2000u
+#define ADDS_ALONE 3.2 /* additions a cycle: a core that nobody else uses does more */
+
+#if defined(__x86_64__)
+#define ADD(r) "add $1, %" r "\n"
+#else
+#define ADD(r) "add %" r ", %" r ", #1\n"
+#endif
+#define ADD_4(x)  x x x x
+#define ADD_16(x) ADD_4(ADD_4(x))
 
 const char *const place_names[] = {"same core", "same complex", "apart", "unknown"};
 
@@ -27,6 +37,7 @@ static struct {
 	void *arg;
 	bool stop;
 	int partner_tid;
+	struct bench_samples adds; /* before each window */
 } place;
 
 static _Alignas(128) uint32_t ball[32];
@@ -152,6 +163,52 @@ static enum place_class classify(void)
 	return PLACE_UNKNOWN;
 }
 
+/* ---- who else is on the core ---- */
+
+#define ADDS 4096u /* in a chain; four times as many side by side */
+
+/* Independent additions in the time of one that waits for the one before: a core does about four,
+ * of which a thread of another machine on the same core takes its part. */
+static double adds(void)
+{
+	uint64_t a = 1, b = 1, c = 1, d = 1, start = bench_ticks(), chain;
+
+	for (unsigned i = 0; i < ADDS / 16; i++)
+		__asm__ volatile(ADD_16(ADD("0")) : "+r"(a));
+	chain = bench_ticks() - start;
+	start = bench_ticks();
+	for (unsigned i = 0; i < ADDS / 16; i++)
+		__asm__ volatile(ADD_16(ADD("0") ADD("1") ADD("2") ADD("3"))
+				 : "+r"(a), "+r"(b), "+r"(c), "+r"(d));
+	return 4.0 * (double)chain / (double)(bench_ticks() - start);
+}
+
+static void partner_adds(void *result)
+{
+	*(double *)result = adds();
+}
+
+/* Of the worse of the two cores, one after the other: they may be threads of one. */
+static void look_at_adds(void)
+{
+	double theirs, ours = adds();
+
+	place_run(partner_adds, &theirs);
+	place_wait();
+	bench_add(&place.adds, ours < theirs ? ours : theirs);
+}
+
+const char *place_shared(char *text, size_t size)
+{
+	double median = bench_median(&place.adds);
+
+	if (median >= ADDS_ALONE)
+		return NULL;
+	snprintf(text, size, "the cores do %.1f additions a cycle, not 4: somebody else is on them",
+		 median);
+	return text;
+}
+
 static uint64_t waited(void)
 {
 	return bench_waited(0, 0) + bench_waited(getpid(), place.partner_tid);
@@ -160,8 +217,11 @@ static uint64_t waited(void)
 enum place_class place_window(void (*window)(void *arg), void *arg)
 {
 	enum place_class before = classify();
-	uint64_t lost = waited(), start = bench_ns(), took;
+	uint64_t lost, start, took;
 
+	look_at_adds();
+	lost = waited();
+	start = bench_ns();
 	window(arg);
 	took = bench_ns() - start;
 	lost = waited() - lost;

@@ -9,6 +9,7 @@
 #define BENCH_PLACE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 enum place_class {
@@ -35,6 +36,9 @@ double place_ping(void);
 
 /* Runs window(arg) between two pings, and says which class it counts for. */
 enum place_class place_window(void (*window)(void *arg), void *arg);
+/* NULL, or why the cores are not what a figure should be taken on: another machine's threads are on
+ * them too, and a window that waits for memory is slowed down less than one that computes. */
+const char *place_shared(char *text, size_t size);
 extern const char *const place_names[PLACE_CLASSES + 1];
 
 #endif

@@ -81,6 +81,12 @@ void rn_tap_rx(struct rn_hwq *h, const struct rn_rule *rule, const struct rn_att
 	(void)frame;
 }
 
+uint32_t rn_steer_changes(const struct rn_steer *steer)
+{
+	(void)steer;
+	return 0;
+}
+
 struct rn_rule *rn_steer_classify(const struct rn_steer *steer, const struct rn_key *key,
 				  uint32_t flags)
 {

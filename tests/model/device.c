@@ -24,6 +24,7 @@
 #include "frame.h"
 #include "referee.h"
 #include "steer.h"
+#include "tx.h"
 #include "wires.h"
 
 #define SQ_BUDGET   64
@@ -86,7 +87,7 @@ static bool loop_back(struct cx_sq *sq, struct cx_dev *dev, const uint8_t *data,
 	return mine;
 }
 
-void cx_dev_transmit(struct cx_sq *sq, const uint8_t *data, uint32_t len)
+void cx_dev_transmit(struct cx_sq *sq, const struct cx_wqe *w, const uint8_t *data, uint32_t len)
 {
 	struct cx_dev *dev = sq->qp->o.ctx->dev;
 	static uint8_t padded[60];
@@ -94,7 +95,7 @@ void cx_dev_transmit(struct cx_sq *sq, const uint8_t *data, uint32_t len)
 
 	if (!cx_steer_idle(dev->tx) || !cx_steer_idle(dev->rx)) {
 		cx_frame_parse(&f, data, len, false);
-		if (!cx_steer_transmit(dev, &f, sq->sqn)) {
+		if (!cx_steer_transmit(dev, &f, sq->sqn, cx_get32(w->b + CX_ETH_META_AT))) {
 			dev->stats.tx_denied++;
 			return;
 		}

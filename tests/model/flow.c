@@ -4,7 +4,8 @@
  * drivers/infiniband/hw/mlx5/fs.c (parse_flow_attr) does, and mlx5dv matchers.
  *
  * Supported: ETH, IPV4, IPV4_EXT, IPV6, TCP, UDP, VXLAN_TUNNEL; actions TAG and DROP. Matchers on
- * outer headers and misc parameters, NIC_RX and NIC_TX. Everything else is EOPNOTSUPP.
+ * outer headers, misc parameters, ICMP types and metadata, NIC_RX and NIC_TX. Everything else is
+ * EOPNOTSUPP.
  */
 #include <errno.h>
 #include <netinet/in.h>
@@ -336,8 +337,10 @@ static int read_fte(const struct ib_uverbs_attr *a, struct cx_fte *out)
 	memcpy(out, p, a->len < known ? a->len : known);
 	if (a->len >= CX_FTE_ICMP_AT + 4)
 		memcpy(&out->w[CX_FTE_ICMP], p + CX_FTE_ICMP_AT, 4);
+	if (a->len >= CX_FTE_META_AT + 4)
+		memcpy(&out->w[CX_FTE_META], p + CX_FTE_META_AT, 4);
 	for (i = known; i < a->len; i++)
-		if (p[i] && (i < CX_FTE_ICMP_AT || i >= CX_FTE_ICMP_AT + 4))
+		if (p[i] && i / 4 != CX_FTE_ICMP_AT / 4 && i / 4 != CX_FTE_META_AT / 4)
 			return -EOPNOTSUPP;
 	return 0;
 }
@@ -362,7 +365,7 @@ int cx_matcher_create(struct cx_attrs *a)
 	memcpy(&prio, cx_attr_in(type), sizeof(prio));
 	if (prio > LAST_PRIO || flags & ~(uint64_t)IBV_FLOW_ATTR_FLAGS_EGRESS)
 		return -EINVAL;
-	if (criteria & ~0x13ull || ft > MLX5_IB_UAPI_FLOW_TABLE_TYPE_NIC_TX)
+	if (criteria & ~0x1bull || ft > MLX5_IB_UAPI_FLOW_TABLE_TYPE_NIC_TX)
 		return -EOPNOTSUPP;
 	err = read_fte(cx_attr(a, MLX5_IB_ATTR_FLOW_MATCHER_MATCH_MASK), &mask);
 	if (err)
@@ -375,6 +378,8 @@ int cx_matcher_create(struct cx_attrs *a)
 		memset(m->mask.b, 0, 64);
 	if (!(criteria & 2))
 		memset(m->mask.b + 64, 0, 64);
+	if (!(criteria & 8))
+		m->mask.w[CX_FTE_META] = 0;
 	if (!(criteria & 0x10))
 		m->mask.w[CX_FTE_ICMP] = 0;
 	m->prio = prio;

@@ -15,6 +15,7 @@
 
 #define CX_OPCODE_EMPW	    0x29
 #define CX_ETH_INSERT_VLAN  0x8000 /* in be16 at offset 12 of the Ethernet segment */
+#define CX_ETH_META_AT	    24 /* in the request: flow_table_metadata of the Ethernet segment */
 #define CX_CTRL_CE_MASK	    0x0c
 #define CX_CTRL_CE_ALWAYS   0x08
 #define CX_CQE_FORMAT_COMP  3
@@ -75,10 +76,12 @@ struct cx_mini_cqe {
 _Static_assert(sizeof(struct cx_mini_cqe) == 8, "a mini CQE is 8 bytes");
 
 /* Match parameters: outer headers, then misc parameters, then the one word of misc3 that has ICMP
- * types; the rest (inner, misc2...) is refused. */
+ * types, and that of misc2 that has a send request's metadata (metadata_reg_a); the rest (inner...)
+ * is refused. */
 #define CX_FTE_WORDS   34
 #define CX_FTE_BYTES   (CX_FTE_WORDS * 4)
-#define CX_FTE_ICMP_AT 0x120 /* where that word stands in the device's layout */
+#define CX_FTE_ICMP_AT 0x120 /* where these words stand in the device's layout */
+#define CX_FTE_META_AT 0xf0
 struct cx_fte {
 	union {
 		uint32_t w[CX_FTE_WORDS]; /* big-endian */
@@ -103,6 +106,7 @@ enum cx_fte_word {
 	CX_FTE_VXLAN = 21, /* vni 24, reserved 8 */
 	CX_FTE_FLOW_LABEL = 23,
 	CX_FTE_ICMP = 32, /* ICMP type, code, ICMPv6 type, code */
+	CX_FTE_META = 33, /* flow_table_metadata of the Ethernet segment; egress */
 };
 #define CX_FTE_SECOND_CVLAN  (1u << 31)
 #define CX_FTE_SECOND_SVLAN  (1u << 29)

@@ -345,7 +345,9 @@ int cx_dev_start(struct cx_dev *dev); /* lock held; wire, pages, thread */
 void cx_dev_stop_all(void);
 bool cx_dev_turn(void); /* lock held: one turn of every device; true if there was work */
 void cx_dev_receive(struct cx_dev *dev, const uint8_t *data, uint32_t len);
-void cx_dev_transmit(struct cx_sq *sq, const uint8_t *data, uint32_t len);
+struct cx_wqe;
+/* A frame of the request w. */
+void cx_dev_transmit(struct cx_sq *sq, const struct cx_wqe *w, const uint8_t *data, uint32_t len);
 uint64_t cx_now_ns(void);
 extern bool cx_started;
 

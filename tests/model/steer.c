@@ -187,7 +187,8 @@ static int add_dest(struct cx_fte_entry *e, struct cx_tir *tir)
 	return 0;
 }
 
-/* A second rule with the same match: another destination, if tags and actions agree. */
+/* A second rule with the same match: another destination, if there are any, and if tags and actions
+ * agree (check_conflicting_ftes, create_flow_handle). */
 static int merge(struct cx_steer *s, struct cx_fte_entry *e, const struct cx_rule *r)
 {
 	int err;
@@ -196,9 +197,7 @@ static int merge(struct cx_steer *s, struct cx_fte_entry *e, const struct cx_rul
 		return -EEXIST;
 	if (r->has_tag && (!e->has_tag || r->tag != e->tag))
 		return -EEXIST;
-	if (r->action != CX_FLOW_FORWARD)
-		return -EEXIST;
-	if (!s->multi_path)
+	if (r->action == CX_FLOW_FORWARD && !s->multi_path)
 		return -EOPNOTSUPP;
 	err = add_dest(e, r->tir);
 	if (!err)
@@ -401,7 +400,8 @@ bool cx_steer_receive(struct cx_dev *dev, const struct cx_frame *f, struct cx_ct
 	return leftovers(dev, k, f, from, wait);
 }
 
-bool cx_steer_transmit(struct cx_dev *dev, const struct cx_frame *f, uint32_t sqn)
+bool cx_steer_transmit(struct cx_dev *dev, const struct cx_frame *f, uint32_t sqn,
+		       uint32_t metadata)
 {
 	uint64_t busy = dev->tx->busy;
 	struct cx_fte k;
@@ -410,6 +410,7 @@ bool cx_steer_transmit(struct cx_dev *dev, const struct cx_frame *f, uint32_t sq
 		return true;
 	cx_frame_fte(f, &k);
 	k.w[CX_FTE_SQN] |= htobe32(sqn);
+	k.w[CX_FTE_META] = htobe32(metadata);
 	for (; busy; busy &= busy - 1) {
 		struct cx_fte_entry *e = find(&dev->tx->table[__builtin_ctzll(busy)], &k);
 

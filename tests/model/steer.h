@@ -45,8 +45,9 @@ void cx_steer_del(struct cx_steer *s, struct cx_fte_entry *e, struct cx_tir *tir
 /* What becomes of a received frame. from: the sending context of a looped frame, or NULL.
  * wait: if it goes to a queue without buffers, or nowhere, do nothing and return false. */
 bool cx_steer_receive(struct cx_dev *dev, const struct cx_frame *f, struct cx_ctx *from, bool wait);
-/* Egress tables: false if a rule drops it. */
-bool cx_steer_transmit(struct cx_dev *dev, const struct cx_frame *f, uint32_t sqn);
+/* Egress tables: false if a rule drops it. metadata: of its request's Ethernet segment. */
+bool cx_steer_transmit(struct cx_dev *dev, const struct cx_frame *f, uint32_t sqn,
+		       uint32_t metadata);
 void cx_steer_sniff(struct cx_dev *dev, const struct cx_frame *f);
 bool cx_steer_idle(const struct cx_steer *s); /* no rule at all */
 

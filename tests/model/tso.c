@@ -90,7 +90,7 @@ uint8_t cx_tso_send(struct cx_sq *sq, const struct cx_wqe *w, const uint8_t *hea
 		memcpy(seg_buf + head_len, payload + off, n);
 		fix(&h, off, n, i, off + n == len);
 		cx_frame_csum(seg_buf, head_len + n, true, true);
-		cx_dev_transmit(sq, seg_buf, head_len + n);
+		cx_dev_transmit(sq, w, seg_buf, head_len + n);
 	}
 	return 0;
 }

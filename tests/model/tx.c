@@ -193,7 +193,7 @@ static uint8_t run_send(struct cx_sq *sq, const struct cx_wqe *w, uint32_t *byte
 		len = insert_tag(frame_buf, len, e.tci);
 	if (e.l3 || e.l4)
 		cx_frame_csum(frame_buf, len, e.l3, e.l4);
-	cx_dev_transmit(sq, frame_buf, len);
+	cx_dev_transmit(sq, w, frame_buf, len);
 	*bytes = len;
 	return 0;
 }
@@ -250,7 +250,7 @@ static uint8_t run_empw(struct cx_sq *sq, const struct cx_wqe *w, uint32_t *byte
 		cx_dma_read(frame_buf, data, len);
 		if (e.l3 || e.l4)
 			cx_frame_csum(frame_buf, len, e.l3, e.l4);
-		cx_dev_transmit(sq, frame_buf, len);
+		cx_dev_transmit(sq, w, frame_buf, len);
 		*bytes += len;
 	}
 	return 0;

@@ -57,6 +57,9 @@ rdma_system_test(frames_verbs_test verbs frames_test ARGS test_queues test_unseg
 rawnet_system_test(compare_test compare_test TIMEOUT 300)
 rawnet_system_test(compare_long_test compare_test TIMEOUT 14400 LABEL long)
 set_property(TEST compare_long_test APPEND PROPERTY ENVIRONMENT SEEDS=1000)
+rawnet_system_test(compare_nic_test compare_test TIMEOUT 300)
+set_property(TEST compare_nic_test APPEND PROPERTY ENVIRONMENT NIC_POLICING=1)
+rdma_system_test(nic_policing_mlx5_test mlx5 nic_policing_test)
 # Of an ipvlan client's IPv6 verbs could not leave neighbour discovery to the kernel, and refuses it.
 rdma_system_test(death_verbs_test verbs death_test)
 rdma_system_test(models_verbs_test verbs models_test ARGS test_macvlan test_macvlan_asks_itself

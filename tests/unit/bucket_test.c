@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "bucket.h"
+#include "queue_grant.h"
 
 #define SECOND 1000000000u
 #define START  12345678901u
@@ -114,6 +114,43 @@ static void shares_a_rate(void **state)
 	assert_int_equal(rn_bucket_share(UINT64_MAX, 2), UINT64_MAX / 2 + 1);
 }
 
+/* What control says of a queue counts when its poller takes it over, and not a member before. */
+static void follows_between_bursts(void **state)
+{
+	static const struct rn_queue_grant first = {.packet_rate = 100000, .weight = 2},
+					   second = {.byte_rate = 1000,
+						     .weight = 1,
+						     .police = true},
+					   none = {.weight = 1};
+	static struct rn_queue q, before;
+
+	(void)state;
+	rn_queue_grant(&q, &first);
+	assert_true(!q.limited && !q.weight && !q.packets.rate);
+	rn_queue_follow(&q);
+	assert_true(q.limited && q.weight == 2 && !q.police);
+	assert_int_equal(q.packets.tokens, 2000);
+	assert_int_equal(q.bytes.rate, 0);
+	q.packets.tokens = 7;
+	q.packets.last = START;
+	rn_queue_follow(&q); /* nothing new: what was paid stays so */
+	assert_int_equal(q.packets.tokens, 7);
+	before = q;
+	rn_queue_grant(&q, &second);
+	assert_memory_equal(&q.packets, &before.packets, sizeof(q.packets));
+	assert_memory_equal(&q.bytes, &before.bytes, sizeof(q.bytes));
+	assert_true(q.limited && q.weight == 2 && !q.police);
+	rn_queue_follow(&q);
+	assert_true(q.limited && q.weight == 1 && q.police);
+	assert_int_equal(q.packets.rate, 0);
+	assert_int_equal(q.bytes.rate, 1000);
+	assert_int_equal(q.bytes.tokens, RN_GRANT_BYTES);
+	rn_queue_grant(&q, &first);
+	rn_queue_grant(&q, &none);
+	rn_queue_follow(&q);
+	assert_true(!q.limited && !q.police && !q.packets.rate && !q.bytes.rate);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -122,6 +159,7 @@ int main(void)
 		cmocka_unit_test(has_no_bound_at_zero),
 		cmocka_unit_test(overflows_nowhere),
 		cmocka_unit_test(shares_a_rate),
+		cmocka_unit_test(follows_between_bursts),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -394,6 +394,7 @@ static void has_defaults(void **state)
 	assert_int_equal(c->log_level, RN_LOG_INFO);
 	assert_string_equal(c->ports[0].backend, "auto");
 	assert_true(c->ports[0].police);
+	assert_false(c->ports[0].nic_policing);
 	assert_true(c->ports[0].local_switching);
 	assert_false(c->ports[0].allow_mutable_memory);
 	assert_null(c->policy[0].allow);

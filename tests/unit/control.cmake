@@ -7,7 +7,7 @@ set(control_libs tsan-rcu -Wl,--start-group rawnet-control rawnet-data rawnet-ne
 rawnet_unit_test(config_test SOURCES config_test.c LIBS ${control_libs})
 rawnet_unit_test(bucket_test SOURCES bucket_test.c LIBS rawnet-daemon-paths)
 rawnet_unit_test(policy_test SOURCES policy_test.c LIBS ${control_libs})
-add_library(control-rig STATIC control_rig.c control_state.c)
+add_library(control-rig STATIC control_rig.c control_state.c control_people.c)
 target_link_libraries(control-rig PUBLIC ${control_libs} PkgConfig::cmocka)
 foreach(test messages pressure flow keep attach list admin reload explain route budget)
   rawnet_unit_test(control_${test}_test SOURCES control_${test}_test.c LIBS control-rig ${control_libs})

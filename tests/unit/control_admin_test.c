@@ -13,54 +13,16 @@
 
 #include <cmocka.h>
 
-#include "client.h"
-#include "control_rig.h"
+#include "control_people.h"
 
-#define ALICE 4001u
-#define BOB   4002u
 #define WHEEL 910u
 
-#define PORTS                                                                               \
-	"ports = ( { dev = \"a\"; backend = \"loop\"; sink = true; allow_mutable_memory = " \
-	"true; } );\n"
-#define DAEMON                                                                                  \
-	"daemon = { sandbox = false; log_level = \"error\"; admin_group = \"910\";"             \
-	" sockets = ( { path = \"@/sock\"; mode = 0666; }, { path = \"@/other\"; mode = 0600; " \
-	"owner = \"4001\"; } ); };\n"
-
-static const char conf[] = DAEMON PORTS "policy = ( { socket = \"@/other\"; rules = 1; }, { "
-					"user = \"4001\"; }, { user = \"4002\"; } );\n";
-
-static struct control c;
-static int root, alice, bob;
-
-static int setup(void **state)
-{
-	(void)state;
-	control_open(&c, conf);
-	root = control_client(&c, 0, "root");
-	alice = control_client(&c, ALICE, "alice");
-	bob = control_client(&c, BOB, "bob");
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	control_bye(&c, alice);
-	control_bye(&c, bob);
-	control_bye(&c, root);
-	assert_int_equal(c.daemon->n_clients, 0);
-	control_close(&c);
-	return 0;
-}
-
-static int hello(int fd, struct rawnet_rep_hello *rep)
-{
-	struct rawnet_req_hello req = {.min = 1, .max = 1};
-
-	return CONTROL_ASK(&c, fd, HELLO, &req, rep);
-}
+static char conf[] =
+	"daemon = { sandbox = false; log_level = \"error\"; admin_group = \"910\";\n"
+	"  sockets = ( { path = \"@/sock\"; mode = 0666; } ); };\n"
+	"ports = ( { dev = \"a\"; backend = \"loop\"; sink = true; allow_mutable_memory = true; } "
+	");\n"
+	"policy = ( { user = \"4001\"; }, { user = \"4002\"; } );\n";
 
 static void subscribe(int fd, uint32_t mask)
 {
@@ -79,17 +41,15 @@ static void knows_its_administrators(void **state)
 	int fd = control_connect_as(&c, c.path, BOB, 77, groups, 3);
 
 	(void)state;
-	assert_int_equal(hello(fd, &rep), 0);
-	assert_int_equal(rep.admin, 1); /* by a supplementary group */
+	assert_int_equal(people_hello(fd).admin, 1); /* by a supplementary group */
 	control_bye(&c, fd);
 	fd = control_connect_as(&c, c.path, BOB, WHEEL, NULL, 0);
-	assert_int_equal(hello(fd, &rep), 0);
+	rep = people_hello(fd);
 	assert_int_equal(rep.admin, 1); /* by its own */
 	assert_int_equal(rep.gid, WHEEL);
 	control_bye(&c, fd);
 	fd = control_connect_as(&c, c.path, BOB, WHEEL + 1, groups, 1);
-	assert_int_equal(hello(fd, &rep), 0);
-	assert_int_equal(rep.admin, 0);
+	assert_int_equal(people_hello(fd).admin, 0);
 	control_bye(&c, fd);
 }
 
@@ -283,7 +243,7 @@ static void bounds_captures_of_a_port(void **state)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) PEOPLE_TEST(name, conf)
 	const struct CMUnitTest tests[] = {
 		TEST(knows_its_administrators),
 		TEST(drains),

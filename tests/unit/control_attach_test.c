@@ -15,13 +15,9 @@
 
 #include <cmocka.h>
 
-#include "client.h"
-#include "control_rig.h"
+#include "control_people.h"
 
-#define ALICE 4001u
-#define BOB   4002u
-
-static const char conf[] =
+static char conf[] =
 	"pollers = ( { }, { mode = \"busy\"; } );\n"
 	"ports = ( { dev = \"a\"; backend = \"loop\"; sink = true; allow_mutable_memory = true; "
 	"},\n"
@@ -29,33 +25,6 @@ static const char conf[] =
 	"    allow_mutable_memory = true; } );\n"
 	"policy = ( { user = \"4001\"; memory = \"8M\"; queues = 6; attachments = 3; },\n"
 	"  { user = \"4002\"; attachments = 40; connections = 40; queues = 80; } );\n";
-
-static struct control c;
-static int root, alice, bob;
-
-static int setup(void **state)
-{
-	(void)state;
-	control_open(&c, conf);
-	root = control_client(&c, 0, "root");
-	alice = control_client(&c, ALICE, "alice");
-	bob = control_client(&c, BOB, "bob");
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	control_bye(&c, alice);
-	control_bye(&c, bob);
-	control_bye(&c, root);
-	assert_int_equal(c.daemon->n_clients, 0);
-	assert_true(cds_list_empty(&c.daemon->usages));
-	for (uint32_t i = 0; i < c.daemon->n_served; i++)
-		assert_int_equal(c.daemon->served[i].port->n_attachments, 0);
-	control_close(&c);
-	return 0;
-}
 
 static struct rawnet_req_attach small(const char *dev)
 {
@@ -267,7 +236,7 @@ static void refuses_copies_without_an_interface(void **state)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) PEOPLE_TEST(name, conf)
 	const struct CMUnitTest tests[] = {
 		TEST(says_what_was_made),
 		TEST(gives_more_queues_if_asked),

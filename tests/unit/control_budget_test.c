@@ -37,11 +37,11 @@ static bool known, named;
 
 /* ---- the parts that others play ---- */
 
-/* A kernel that does all that it may be told, unless it knows the neighbour. */
-int rn_route_find(const struct rn_port *port, uint8_t family, const uint8_t *dst,
+/* The asker's thread. A kernel that does all that it may be told, unless it knows the neighbour. */
+int rn_route_find(const struct rn_route_from *from, uint8_t family, const uint8_t *dst,
 		  struct rn_route_terms *terms, struct rawnet_rep_route *rep, struct rn_err *err)
 {
-	(void)port;
+	(void)from;
 	(void)family;
 	(void)dst;
 	(void)rep;
@@ -74,6 +74,7 @@ static int setup(void **state)
 	backend = *c.daemon->served[0].port->backend;
 	backend.queue_mend = queue_mend;
 	c.daemon->served[0].port->backend = &backend;
+	c.daemon->served[0].port->ifindex = 1; /* one that the kernel has routes for */
 	resolved = mended = 0;
 	known = false;
 	began = rn_mono_ns();

@@ -9,33 +9,11 @@
 
 #include <cmocka.h>
 
-#include "control_rig.h"
+#include "control_people.h"
 
-#define ALICE 4001u
-#define BOB   4002u
-
-static struct control c;
-static int root, alice, bob;
-
-static int setup(void **state)
-{
-	(void)state;
-	control_open(&c, "pollers = ( { } );\n"
-			 "ports = ( { dev = \"a\"; backend = \"loop\"; sink = true;\n"
-			 "  allow_mutable_memory = true; } );\n"
-			 "policy = ( { user = \"4001\"; }, { user = \"4002\"; } );\n");
-	root = control_client(&c, 0, "root");
-	alice = control_client(&c, ALICE, "alice");
-	bob = control_client(&c, BOB, "bob");
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	control_close(&c);
-	return 0;
-}
+static char conf[] = "ports = ( { dev = \"a\"; backend = \"loop\"; sink = true; "
+		     "allow_mutable_memory = true; } );\n"
+		     "policy = ( { user = \"4001\"; }, { user = \"4002\"; } );\n";
 
 /* UDP from 10.0.0.2:9 to 10.0.0.1:dport. */
 static struct rawnet_req_explain request(uint16_t dport)
@@ -134,9 +112,9 @@ static void refused(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(who_sees_what, setup, teardown),
-		cmocka_unit_test_setup_teardown(short_and_long, setup, teardown),
-		cmocka_unit_test_setup_teardown(refused, setup, teardown),
+		PEOPLE_TEST(who_sees_what, conf),
+		PEOPLE_TEST(short_and_long, conf),
+		PEOPLE_TEST(refused, conf),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

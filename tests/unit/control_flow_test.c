@@ -15,48 +15,24 @@
 
 #include <cmocka.h>
 
-#include "client.h"
-#include "control_rig.h"
+#include "control_people.h"
 
-#define ALICE  4001u
-#define BOB    4002u
 #define GRETEL 4003u /* by group */
 
-static const char conf[] =
-	"ports = ( { dev = \"a\"; backend = \"loop\"; peer = \"b\"; allow_mutable_memory = true; "
-	"},\n"
-	"  { dev = \"b\"; backend = \"loop\"; peer = \"a\"; allow_mutable_memory = true; } );\n"
+static char conf[] = TWO_PORTS
 	"policy = ( { user = \"4001\"; dev = \"a\"; rules = 4; },\n"
 	"  { user = \"4002\"; force = true; },\n"
 	"  { group = \"900\"; allow = ( \"udp dport 7000\", \"dst 10.9.0.0/16 tcp\" );\n"
 	"    deny = ( \"dst 10.9.9.0/24 tcp\" ); } );\n";
 
-static struct control c;
-static int root, alice, bob;
 static uint32_t root_a, alice_a, bob_a;
 
 static int setup(void **state)
 {
-	(void)state;
-	control_open(&c, conf);
-	root = control_client(&c, 0, "root");
-	alice = control_client(&c, ALICE, "alice");
-	bob = control_client(&c, BOB, "bob");
+	people_come(state);
 	root_a = control_attach(&c, root, "a");
 	alice_a = control_attach(&c, alice, "a");
 	bob_a = control_attach(&c, bob, "a");
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	control_bye(&c, alice);
-	control_bye(&c, bob);
-	control_bye(&c, root);
-	assert_int_equal(c.daemon->n_clients, 0);
-	assert_true(cds_list_empty(&c.daemon->usages));
-	control_close(&c);
 	return 0;
 }
 
@@ -330,7 +306,7 @@ static void bounds_shapes(void **state)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_prestate_setup_teardown(name, setup, people_leave, conf)
 	const struct CMUnitTest tests[] = {
 		TEST(adds_and_deletes),	 TEST(finds_targets_by_label),	TEST(refuses_targets),
 		TEST(refuses_fields),	 TEST(checks_without_a_change), TEST(lists_in_pages),

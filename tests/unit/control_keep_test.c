@@ -14,43 +14,19 @@
 
 #include <cmocka.h>
 
-#include "client.h"
-#include "control_rig.h"
+#include "control_people.h"
 
-#define ALICE 4001u
-#define BOB   4002u
+static char conf[] = TWO_PORTS "policy = ( { user = \"4001\"; }, { user = \"4002\"; } );\n";
 
-static const char conf[] =
-	"ports = ( { dev = \"a\"; backend = \"loop\"; peer = \"b\"; allow_mutable_memory = true; "
-	"},\n"
-	"  { dev = \"b\"; backend = \"loop\"; peer = \"a\"; allow_mutable_memory = true; } );\n"
-	"policy = ( { user = \"4001\"; }, { user = \"4002\"; } );\n";
-
-static struct control c;
-static int root, alice, bob;
 static uint32_t alice_a, bob_a;
 
 static int setup(void **state)
 {
-	(void)state;
-	control_open(&c, conf);
-	root = control_client(&c, 0, "root");
-	alice = control_client(&c, ALICE, "alice");
-	bob = control_client(&c, BOB, "bob");
+	people_come(state);
 	alice_a = control_attach(&c, alice, "a");
 	bob_a = control_attach(&c, bob, "a");
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	control_bye(&c, alice);
-	control_bye(&c, bob);
-	control_bye(&c, root);
-	assert_int_equal(c.daemon->n_clients, 0);
-	assert_true(cds_list_empty(&c.daemon->usages));
-	control_close(&c);
+	alice_a = control_attach(&c, alice, "a");
+	alice_a = control_attach(&c, alice, "a");
 	return 0;
 }
 
@@ -273,7 +249,7 @@ static void forgets_what_went_before(void **state)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_prestate_setup_teardown(name, setup, people_leave, conf)
 	const struct CMUnitTest tests[] = {
 		TEST(moves),
 		TEST(shares_by_groups),

@@ -11,15 +11,12 @@
 
 #include <cmocka.h>
 
-#include "client.h"
-#include "control_rig.h"
+#include "control_people.h"
 
-#define ALICE 4001u
-#define BOB   4002u
 #define CAROL 4003u
 #define WATCH 920u
 
-static const char conf[] =
+static char conf[] =
 	"daemon = { sandbox = false; log_level = \"error\"; monitor_group = \"920\";\n"
 	"  sockets = ( { path = \"@/sock\"; mode = 0666; } ); };\n"
 	"pollers = ( { }, { mode = \"busy\"; } );\n"
@@ -29,33 +26,6 @@ static const char conf[] =
 	"    allow_mutable_memory = true; } );\n"
 	"policy = ( { user = \"4001\"; memory = \"8M\"; queues = 6; attachments = 3; },\n"
 	"  { user = \"4002\"; attachments = 40; connections = 40; queues = 80; } );\n";
-
-static struct control c;
-static int root, alice, bob;
-
-static int setup(void **state)
-{
-	(void)state;
-	control_open(&c, conf);
-	root = control_client(&c, 0, "root");
-	alice = control_client(&c, ALICE, "alice");
-	bob = control_client(&c, BOB, "bob");
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	control_bye(&c, alice);
-	control_bye(&c, bob);
-	control_bye(&c, root);
-	assert_int_equal(c.daemon->n_clients, 0);
-	assert_true(cds_list_empty(&c.daemon->usages));
-	for (uint32_t i = 0; i < c.daemon->n_served; i++)
-		assert_int_equal(c.daemon->served[i].port->n_attachments, 0);
-	control_close(&c);
-	return 0;
-}
 
 /* ---- lists ---- */
 
@@ -237,7 +207,7 @@ static void shows_all_to_the_monitor_group(void **state)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) PEOPLE_TEST(name, conf)
 	const struct CMUnitTest tests[] = {
 		TEST(lists_attachments_in_pages),    TEST(lists_clients_in_pages),
 		TEST(lists_ports_and_pollers),	     TEST(says_how_it_is),

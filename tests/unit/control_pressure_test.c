@@ -16,32 +16,11 @@
 
 #include <cmocka.h>
 
-#include "client.h"
-#include "control_rig.h"
+#include "control_people.h"
 
 #define USER 4001u
 
-static const char conf[] =
-	"ports = ( { dev = \"a\"; backend = \"loop\"; peer = \"b\"; allow_mutable_memory = true; "
-	"},\n"
-	"  { dev = \"b\"; backend = \"loop\"; peer = \"a\"; allow_mutable_memory = true; } );\n"
-	"policy = ( { user = \"4001\"; connections = 3; } );\n";
-
-static struct control c;
-
-static int setup(void **state)
-{
-	(void)state;
-	control_open(&c, conf);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	control_close(&c);
-	return 0;
-}
+static char conf[] = TWO_PORTS "policy = ( { user = \"4001\"; connections = 3; } );\n";
 
 /* ---- descriptors ---- */
 
@@ -215,7 +194,7 @@ static void bounds_connections(void **state)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) DAEMON_TEST(name, conf)
 	const struct CMUnitTest tests[] = {
 		TEST(keeps_no_descriptor_that_it_is_sent),
 		TEST(answers_in_order),

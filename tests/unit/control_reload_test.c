@@ -17,11 +17,8 @@
 
 #include <cmocka.h>
 
-#include "client.h"
-#include "control_rig.h"
+#include "control_people.h"
 
-#define ALICE 4001u
-#define BOB   4002u
 #define WHEEL 910u
 
 #define PORTS                                                                               \
@@ -32,38 +29,14 @@
 	" sockets = ( { path = \"@/sock\"; mode = 0666; }, { path = \"@/other\"; mode = 0600; " \
 	"owner = \"4001\"; } ); };\n"
 
-static const char conf[] = DAEMON PORTS "policy = ( { socket = \"@/other\"; rules = 1; }, { "
-					"user = \"4001\"; }, { user = \"4002\"; } );\n";
+static char conf[] = DAEMON PORTS "policy = ( { socket = \"@/other\"; rules = 1; }, { "
+				  "user = \"4001\"; }, { user = \"4002\"; } );\n";
 
-static struct control c;
-static int root, alice, bob;
-
-static int setup(void **state)
-{
-	(void)state;
-	control_open(&c, conf);
-	root = control_client(&c, 0, "root");
-	alice = control_client(&c, ALICE, "alice");
-	bob = control_client(&c, BOB, "bob");
-	return 0;
-}
-
+/* Rules of the file go with the file. */
 static int teardown(void **state)
 {
-	(void)state;
-	control_bye(&c, alice);
-	control_bye(&c, bob);
-	control_bye(&c, root);
-	assert_int_equal(c.daemon->n_clients, 0);
-	control_close(&c);
-	return 0;
-}
-
-static int hello(int fd, struct rawnet_rep_hello *rep)
-{
-	struct rawnet_req_hello req = {.min = 1, .max = 1};
-
-	return CONTROL_ASK(&c, fd, HELLO, &req, rep);
+	control_reload(&c, conf);
+	return people_leave(state);
 }
 
 /* ---- listening sockets ---- */
@@ -78,7 +51,6 @@ static char *other(void)
 
 static void listens_where_it_is_told(void **state)
 {
-	struct rawnet_rep_hello rep;
 	struct rawnet_req_flow_add add;
 	struct stat st;
 	int fd;
@@ -92,7 +64,7 @@ static void listens_where_it_is_told(void **state)
 	assert_int_equal(st.st_uid, ALICE);
 	/* The policy goes by the socket that she came in by. */
 	fd = control_connect_as(&c, other(), ALICE, ALICE, NULL, 0);
-	assert_int_equal(hello(fd, &rep), 0);
+	people_hello(fd);
 	at = control_attach(&c, fd, "a");
 	control_flow(&c, fd, "a", "udp dport 7", at, 0);
 	add = control_flow_request("a", "udp dport 8", at, 0);
@@ -194,7 +166,6 @@ static uint64_t static_rule(struct rawnet_flow_info *info)
 static void takes_over_policy(void **state)
 {
 	struct rawnet_req_flow_add add;
-	struct rawnet_rep_hello rep;
 	uint32_t at = control_attach(&c, alice, "a");
 	int wheel;
 
@@ -211,8 +182,7 @@ static void takes_over_policy(void **state)
 	add = control_flow_request("a", "udp dport 9", at, 0);
 	CONTROL_REFUSED(&c, alice, FLOW_ADD, &add, -EACCES, "denies");
 	wheel = control_connect_as(&c, c.path, ALICE, WHEEL, NULL, 0);
-	assert_int_equal(hello(wheel, &rep), 0);
-	assert_int_equal(rep.admin, 0);
+	assert_int_equal(people_hello(wheel).admin, 0);
 	control_bye(&c, wheel);
 	/* One that is not valid changes nothing. */
 	control_reload(&c, "nonsense = 1;");
@@ -285,7 +255,7 @@ static void keeps_rules_that_are_there(void **state)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_prestate_setup_teardown(name, people_come, teardown, conf)
 	const struct CMUnitTest tests[] = {
 		TEST(listens_where_it_is_told),
 		TEST(leaves_alone_what_is_not_its_own),

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <grp.h>
+#include <poll.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -211,6 +212,13 @@ int control_receive(struct control *c, int fd, void *message, size_t size)
 	return (int)n;
 }
 
+static bool is_answered(void *arg)
+{
+	struct pollfd p = {.fd = *(int *)arg, .events = POLLIN};
+
+	return poll(&p, 1, 0) == 1;
+}
+
 /* The next message that is not an event. */
 static int receive_reply(struct control *c, int fd, uint8_t message[RAWNET_MSG_MAX])
 {
@@ -218,6 +226,7 @@ static int receive_reply(struct control *c, int fd, uint8_t message[RAWNET_MSG_M
 	int n;
 
 	do {
+		control_await(c, is_answered, &fd);
 		n = control_receive(c, fd, message, RAWNET_MSG_MAX);
 		if (n < (int)sizeof(*hdr))
 			fail_msg("no reply: %d", n);
@@ -235,7 +244,6 @@ int control_ask(struct control *c, int fd, uint16_t type, void *request, size_t 
 
 	*hdr = (struct rawnet_hdr) {.size = (uint32_t)request_size, .type = type, .id = ++ids};
 	control_send(fd, request, request_size);
-	control_turn(c);
 	n = receive_reply(c, fd, message);
 	hdr = (void *)message;
 	if (hdr->type != (type | RAWNET_REPLY) || hdr->size != (uint32_t)n || hdr->id != ids)

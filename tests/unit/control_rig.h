@@ -2,7 +2,8 @@
 /*
  * A rig for tests of the control side: a daemon with loop ports in this process, whose loop is
  * turned by hand, and clients that speak the protocol over its real sockets, as any user. Nothing
- * has to be waited for: after control_turn() the daemon has done all that it was asked.
+ * has to be waited for but what the kernel is asked for (asker.h): after control_turn() the daemon
+ * has done all else that it was asked.
  */
 #ifndef CONTROL_RIG_H
 #define CONTROL_RIG_H

@@ -7,6 +7,7 @@
  *   shares    without q->weight in serve_burst(): runs of 32 where the heavy one has 96; without
  *             q->served: of a burst of 512 came 224, then the other's
  *   segments  without the budget in hwq_reserve(): 1,350 frames of one packet before the other's
+ *   regranted with buckets and rights that control writes: data races that ThreadSanitizer names
  *   rests     without q->rest in rn_tx_pay(): 5,405 packets were taken where 288 are the bound
  */
 #include <setjmp.h>
@@ -218,6 +219,37 @@ static void rests(void **state)
 	close_trio(&t);
 }
 
+/* Control changes what is granted while the poller pays with it: the last one counts. */
+static void regranted(void **state)
+{
+	static const struct rn_grant some = {.packet_rate = 1000, .byte_rate = 1000000},
+				     more = {.packet_rate = 50000, .weight = 3}, all = {0};
+	uint64_t sent;
+	struct trio t;
+
+	(void)state;
+	open_trio(&t, 64);
+	for (unsigned i = 0; i < 400; i++) {
+		while (rig_send(&t.a, t.frame, t.len, 0))
+			;
+		rig_flush(&t.a);
+		rn_attachment_regrant(t.a.at, i % 2 ? &some : &more);
+	}
+	rn_attachment_regrant(t.a.at, &all);
+	assert_true(rig_drained(&t.a));
+	fill(&t, &t.a, 0, 1); /* the burst behind that of this one is under the last grant */
+	rig_flush(&t.a);
+	assert_true(rig_drained(&t.a));
+	sent = rig_counter(&t.a, RAWNET_Q_TX_PACKETS);
+	for (unsigned i = 0; i < 10; i++) {
+		fill(&t, &t.a, 0, 64);
+		rig_flush(&t.a);
+		assert_true(rig_drained(&t.a));
+	}
+	assert_int_equal(rig_counter(&t.a, RAWNET_Q_TX_PACKETS) - sent, 640);
+	close_trio(&t);
+}
+
 /* A whole ring of buffers is a whole ring of frames, whoever else waits: many that wake at once all
  * get their turn. */
 static void wave(void **state)
@@ -271,8 +303,8 @@ static void lengths(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(shares), cmocka_unit_test(segments), cmocka_unit_test(rests),
-		cmocka_unit_test(wave),	  cmocka_unit_test(lengths),
+		cmocka_unit_test(shares),    cmocka_unit_test(segments), cmocka_unit_test(rests),
+		cmocka_unit_test(regranted), cmocka_unit_test(wave),	 cmocka_unit_test(lengths),
 	};
 
 	return cmocka_run_group_tests_name("fair", tests, NULL, NULL);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Keys of frames: a table of frames written as hexadecimal pieces, with the key that each has; and
- * every one of them cut at every length, which may take fields away but never invent one.
+ * every one of them cut at every length, which may take fields away but never invent one. And heads
+ * (head.h): what agrees with one has the same key under its mask, the same places and flags.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -15,6 +16,7 @@
 
 #include <cmocka.h>
 
+#include "head.h"
 #include "key.h"
 
 #define ETH            \
@@ -313,11 +315,88 @@ static void cut_frames_lose_fields_only(void **state)
 	}
 }
 
+static bool same_under(const struct rn_key *a, const struct rn_key *b, const struct rn_key *mask)
+{
+	const uint8_t *x = (const void *)a, *y = (const void *)b, *m = (const void *)mask;
+
+	for (size_t i = 0; i < sizeof(*a); i++)
+		if ((x[i] ^ y[i]) & m[i])
+			return false;
+	return true;
+}
+
+/* The head of `frame`, asked about `other`, of which n bytes are there. Counts both answers. */
+static void ask(const struct sample *s, const struct rn_head *head, const struct rn_key *mask,
+		const uint8_t *frame, uint32_t len, const uint8_t *other, uint32_t n,
+		unsigned yes[2])
+{
+	uint8_t *edge = malloc(n ? n : 1); /* for the sanitizer: nothing behind it is read */
+	struct rn_headers h, other_h;
+	struct rn_key key, other_key;
+	bool agrees;
+
+	assert_non_null(edge);
+	memcpy(edge, other, n);
+	agrees = rn_head_agrees_frame(head, edge, n);
+	yes[agrees]++;
+	rn_key_parse(frame, len, s->tci, &key, &h);
+	rn_key_parse(edge, n, s->tci, &other_key, &other_h);
+	if (agrees && (!same_under(&key, &other_key, mask) || memcmp(&h, &other_h, sizeof(h)) != 0))
+		fail_msg("%s: agrees, but is another", s->name);
+	free(edge);
+}
+
+/* Each bit changed, each length, with all of the key and with each field of it left out. */
+static void heads_know_their_frames(void **state)
+{
+	static const struct rn_key fields[] = {
+		{.zero = 0xffff},	  {.dmac = {254, 255, 255, 255, 255, 255}},
+		{.smac = {0, 0, 0, 255}}, {.src = {0, 0, 255, 255}},
+		{.dst = {255, 1}},	  {.sport = 0xffff},
+		{.dport = 0x0300}};
+	unsigned made = 0, yes[2] = {0};
+
+	(void)state;
+	for (size_t i = 0; i < N_SAMPLES * 7; i++) {
+		const struct sample *s = &samples[i / 7];
+		struct rn_key key, mask = fields[i % 7];
+		struct rn_headers h;
+		struct rn_head head;
+		uint8_t other[600];
+		uint32_t len;
+		uint8_t *frame = frame_of(s->hex, &len);
+
+		for (size_t k = 0; k < sizeof(mask); k++)
+			((uint8_t *)&mask)[k] ^= 0xff;
+		rn_key_parse(frame, len, s->tci, &key, &h);
+		if (rn_head_make(&head, frame, len, &h, &key, &mask)) {
+			made++;
+			assert_true(rn_head_agrees_frame(&head, frame, len));
+			memset(other, 0, sizeof(other));
+			memcpy(other, frame, len);
+			for (uint32_t n = 0; n < len + 70; n++)
+				ask(s, &head, &mask, frame, len, other, n, yes);
+			for (uint32_t bit = 0; bit < len * 8; bit++) {
+				other[bit / 8] ^= (uint8_t)(1u << bit % 8);
+				ask(s, &head, &mask, frame, len, other, len, yes);
+				other[bit / 8] ^= (uint8_t)(1u << bit % 8);
+			}
+		} else {
+			assert_true(h.fragment || !h.l4 || h.l4 > 54 || key.proto == 58 ||
+				    h.l4 != h.l3 + (key.ethertype == htons(0x0800) ? 20u : 40u));
+		}
+		free(frame);
+	}
+	print_message("%u heads: %u frames agreed, %u did not\n", made, yes[1], yes[0]);
+	assert_true(made > 40 && yes[0] > 5000 && yes[1] > 5000);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(samples_have_their_keys),
 		cmocka_unit_test(cut_frames_lose_fields_only),
+		cmocka_unit_test(heads_know_their_frames),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

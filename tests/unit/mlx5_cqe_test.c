@@ -253,7 +253,7 @@ static void alike_is_the_tail_but_for_the_counter(void **state)
 	assert_int_equal(rn_cqe_parsed(&e), 0x2807); /* as the machine reads it */
 	assert_int_equal(rn_cqe_hashing(&e), 0x84);
 	assert_int_equal(rn_cqe_hashed(&e), 0x1122334484000000);
-	assert_int_equal(rn_cqe_len(&e), 1514);
+	assert_true(rn_cqe_len_up(&e) == 1514ull << 32);
 }
 
 int main(void)

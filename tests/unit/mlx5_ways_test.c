@@ -313,6 +313,7 @@ static void for_another_client_by_copy(void **state)
 		assert_int_equal(give(&c), RN_TX_DROPPED);
 		assert_int_equal(copies, 1);
 	}
+	c = packet(0, 17, 300, 0); /* policing spoilt it */
 	c.n = 2;
 	c.slot[0].len = 4;
 	c.slot[1] = (struct rawnet_slot) {.off = 4, .len = (uint16_t)(c.len - 4)};
@@ -322,9 +323,90 @@ static void for_another_client_by_copy(void **state)
 	assert_int_equal(give(&c), RN_TX_SENT);
 	port.n_attachments = 2;
 	macs.own ^= 1u << 8;
-	packet(0, 17, 300, 0); /* policing spoilt it */
+	packet(0, 17, 300, 0);
 	assert_int_equal(give(&c), RN_TX_SENT);
 	assert_int_equal(copies, 2);
+}
+
+/* Where there are other clients the device never reads a destination from the client's memory,
+ * policed or not: what was asked about is what goes out. */
+static void destinations_stand_in_the_request(void **state)
+{
+	static const uint32_t payload[] = {18, 800};
+	static const uint16_t flags[] = {0, RAWNET_TX_L4_CSUM, RAWNET_TX_VLAN};
+
+	(void)state;
+	port.config.local_switching = true;
+	port.n_attachments = 2;
+	for (unsigned i = 0; i < 2 * 2 * 3; i++) {
+		struct rn_chain c = packet(0, 17, payload[i % 2], flags[i / 4]);
+		uint8_t *wqe = rn_send_at(&tx, tx.pi), dmac[6];
+		struct rn_eth_info eth;
+
+		memcpy(dmac, mem, sizeof(dmac));
+		macs.own = 0xeeeeeeeeeeee; /* what policing turns it into */
+		q.police = i / 2 % 2;
+		assert_int_equal(give(&c), RN_TX_SENT);
+		eth = rn_eth_get(wqe + RN_SEG);
+		if (rn_ctrl_get(wqe).opcode == RN_OP_EMPW) {
+			assert_true(rn_data_get(wqe + RN_EMPW_AT).is_inline);
+			wqe += RN_EMPW_AT + RN_SEG_INLINE_HEAD;
+		} else {
+			assert_true(eth.inline_len >= 18);
+			wqe += RN_INLINE_AT;
+		}
+		assert_memory_equal(wqe, dmac, sizeof(dmac));
+		tx.ci = tx.pi;
+	}
+	assert_int_equal(copies, 0);
+}
+
+/* What the NIC's tables are told of a request: that the daemon looked, or nothing. */
+static void who_vouches_for_a_request(void **state)
+{
+	static const uint16_t flags[] = {0, RAWNET_TX_L4_CSUM, RAWNET_TX_TSO};
+	const uint32_t mark = htobe32(0x1234);
+
+	(void)state;
+	tx.vouched_be = mark;
+	for (unsigned i = 0; i < 3 * 2 * 3; i++) {
+		const bool nic = i / 3 % 3 == 1, police = i / 3 % 3 != 2;
+		struct rn_chain c = packet(0, 6, i < 9 ? 0 : 800, flags[i % 3]);
+		uint8_t *wqe = rn_send_at(&tx, tx.pi);
+		uint32_t got;
+
+		c.slot[0].u.tx.tso_mss = 100;
+		if (i < 9 && flags[i % 3] == RAWNET_TX_TSO)
+			continue;
+		q.police = police;
+		tx.nic_polices = nic;
+		assert_int_equal(give(&c), RN_TX_SENT);
+		memcpy(&got, wqe + 24, sizeof(got)); /* flow_table_metadata */
+		assert_int_equal(got, nic && flags[i % 3] != RAWNET_TX_TSO ? 0 : mark);
+		tx.ci = tx.pi;
+	}
+}
+
+/* Requests of several packets hold those of one kind. */
+static void checked_and_unchecked_are_apart(void **state)
+{
+	struct rn_chain first = packet(0, 17, 18, 0), second = packet(512, 17, 18, 0);
+	uint32_t mark = 0;
+
+	(void)state;
+	tx.vouched_be = htobe32(0x1234);
+	tx.nic_polices = true;
+	q.police = true;
+	assert_int_equal(rn_mlx5_send(&q, &b, &first), RN_TX_SENT);
+	tx.nic_polices = false;
+	assert_int_equal(rn_mlx5_send(&q, &b, &second), RN_TX_SENT);
+	rn_send_close(&b);
+	assert_false(rn_data_get(sq + RN_EMPW_AT).is_inline);
+	memcpy(&mark, sq + 24, sizeof(mark));
+	assert_int_equal(mark, 0);
+	assert_true(rn_data_get(sq + RN_WQE_BB + RN_EMPW_AT).is_inline);
+	memcpy(&mark, sq + RN_WQE_BB + 24, sizeof(mark));
+	assert_int_equal(mark, tx.vouched_be);
 }
 
 static void what_policing_refuses_is_counted(void **state)
@@ -416,6 +498,9 @@ int main(void)
 		test(pieces),
 		test(what_contradicts_itself_goes_by_copy),
 		test(for_another_client_by_copy),
+		test(destinations_stand_in_the_request),
+		test(who_vouches_for_a_request),
+		test(checked_and_unchecked_are_apart),
 		test(what_policing_refuses_is_counted),
 		test(what_goes_out_is_paid),
 		test(the_end_of_the_ring),

@@ -143,7 +143,7 @@ void rig_attach(struct rig *rig, struct rn_port *port, uint32_t rx_size, uint32_
 
 void rig_detach(struct rig_client *c)
 {
-	rn_attachment_retire(c->at, NULL, NULL);
+	rn_attachment_retire(c->at, NULL, NULL, UINT64_MAX);
 	synchronize_rcu();
 	rn_attachment_free(c->at);
 	c->at = NULL;

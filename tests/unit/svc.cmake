@@ -13,3 +13,5 @@ rawnet_unit_test(flows_test SOURCES flows_test.c
 target_compile_definitions(flows_test PRIVATE RAWNET_SOURCE="${CMAKE_SOURCE_DIR}")
 rawnet_unit_test(store_test SOURCES store_test.c ${CMAKE_SOURCE_DIR}/daemon/store.c
   LIBS rawnet-daemon-paths rawnet-err)
+rawnet_unit_test(isolate_test SOURCES isolate_test.c
+  LIBS rawnet-isolate PkgConfig::urcu-qsbr PkgConfig::urcu-cds INCLUDES ${CMAKE_SOURCE_DIR}/daemon)

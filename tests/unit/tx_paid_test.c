@@ -8,6 +8,7 @@
  *   bit_by_bit  without q->tx_paid: 200 frames where 70 went out
  *   another     without q->tx_paid_bytes, or paid at the first piece only: 10,200 bytes where
  *               35,976 went out
+ *   restarted   without the two members of the state: 125 frames were paid where 70 went out
  *   too_poor    headers once: sent all the same
  */
 #include <setjmp.h>
@@ -21,6 +22,8 @@
 #include "backend/backend.h"
 #include "poller.h"
 #include "tap.h"
+#include "tx_state.h"
+
 #include "tx_parts.h"
 
 #define PLENTY 1000000000u
@@ -159,6 +162,34 @@ static void bit_by_bit(void **state)
 	assert_int_equal(q.tx_segment + q.tx_paid + q.tx_paid_bytes, 0);
 }
 
+/* The daemon is another one half way, and its queue begins with what the state says. */
+static void restarted(void **state)
+{
+	struct rn_chain c = segments(7000, 100, RAWNET_TX_VLAN);
+	struct rn_queue_state kept = {.tx_daemon = 7};
+	struct rn_queue before;
+
+	(void)state;
+	q.state = &kept;
+	rooms = 15;
+	assert_int_equal(rn_tx_copy(&q, &c, &way, NULL), RN_TX_FULL);
+	rn_tx_keep(&q);
+	before = q;
+	tx_parts();
+	q.state = &kept;
+	q.limited = true;
+	q.packets = before.packets;
+	q.bytes = before.bytes;
+	rn_tx_resume(&q);
+	rooms = UINT32_MAX;
+	assert_int_equal(rn_tx_copy(&q, &c, &way, NULL), RN_TX_SENT);
+	assert_int_equal(sent, 70);
+	paid(sent, bytes);
+	rn_tx_keep(&q);
+	assert_int_equal(kept.tx_segment + kept.tx_paid + kept.tx_paid_bytes, 0);
+	assert_int_equal(kept.tx_daemon, 7);
+}
+
 /* The client makes another packet of one that is half sent: fewer frames, and longer ones, for what
  * was paid; then more of them. */
 static void another(void **state)
@@ -205,10 +236,7 @@ static void too_poor(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		test(whole),
-		test(bit_by_bit),
-		test(another),
-		test(too_poor),
+		test(whole), test(bit_by_bit), test(restarted), test(another), test(too_poor),
 	};
 
 	return cmocka_run_group_tests_name("tx_paid", tests, NULL, NULL);

@@ -104,6 +104,7 @@ static struct rn_rule *try_add(const char *text)
 static const char *const net4[] = {"10.0.0.0/24", "10.0.0.1", "10.0.0.2", "10.0.0.0/8"};
 static const char *const net6[] = {"fd00::/64", "fd00::1", "fd00::2", "fd00::/16"};
 static const char *const protos[] = {"udp", "tcp", "sctp"};
+static const uint16_t vlans[] = {5, 6, 0x805};
 
 /* A random match of the grammar. */
 static void random_match(char *text, size_t size)
@@ -120,7 +121,7 @@ static void random_match(char *text, size_t size)
 	if (!roll(4))
 		ADD("dmac 02:00:00:00:00:%02x ", 1 + roll(3));
 	if (!roll(4))
-		ADD("vlan %u ", 5 + roll(2));
+		ADD("vlan %u ", vlans[roll(3)]);
 	if (!roll(8)) {
 		ADD("ethertype 0x88%02x", 0xb5 + roll(2));
 		return;
@@ -193,7 +194,7 @@ static void put_ipv4(struct bytes *f)
 	put8(f, 0);
 	put16(f, 0);
 	put16(f, 1);
-	put16(f, roll(4) ? 0x4000 : roll(65536));
+	put16(f, roll(4) ? 0x4000 : roll(2) ? roll(65536) : roll(4) << 13 | roll(2));
 	put8(f, 64);
 	put8(f, random_proto());
 	put16(f, 0);
@@ -267,7 +268,7 @@ static void random_frame(struct bytes *f)
 	put(f, "\2\0\0\0\0\11", 6);
 	for (uint32_t tags = roll(3) ? 0 : 1 + (roll(6) == 0); tags; tags--) {
 		put16(f, roll(4) ? 0x8100 : 0x88a8);
-		put16(f, roll(3) ? 5 + roll(2) : roll(2) << 13);
+		put16(f, roll(16) << 12 | (roll(3) ? vlans[roll(3)] : 0));
 	}
 	if (kind < 5) {
 		put16(f, 0x0800);

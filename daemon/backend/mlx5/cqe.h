@@ -205,14 +205,17 @@ static inline uint64_t rn_cqe_hashed(const struct rn_cqe *e)
 	return be64toh(both);
 }
 
-/* Length of a received packet: the lower half of byte_cnt, since no frame is longer. */
-static inline uint16_t rn_cqe_len(const struct rn_cqe *e)
+/* Length of a received packet, 32 bits up, where a slot has it: the lower half of byte_cnt, since
+ * no frame is longer. */
+static inline uint64_t rn_cqe_len_up(const struct rn_cqe *e)
 {
 	uint16_t len;
 
 	memcpy(&len, (const uint8_t *)&e->byte_cnt + 2, sizeof(len));
-	return be16toh(len);
+	return be64toh(len) >> 16;
 }
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
+	       "turned around, two bytes stand above all");
 
 /* ---- compression, format HASH ---- */
 

@@ -35,8 +35,9 @@ enum {
 	RN_MATCH_UDP = 7,
 	RN_MATCH_SRC = 8, /* IPv4 in the last word */
 	RN_MATCH_DST = 12,
-	RN_MATCH_SQN = 16, /* misc: number of the send queue, 24 bits */
+	RN_MATCH_SQN = 16, /* misc: number of the send queue, 24 bits; on transmit */
 	RN_MATCH_SECOND = 19, /* misc: C-tag bit 31, S-tag bit 29 of a second tag */
+	RN_MATCH_METADATA = 60, /* misc2: metadata_reg_a, on transmit that of the request */
 	RN_MATCH_ICMP = 72 /* misc3: ICMP type, code, ICMPv6 type, code */
 };
 

@@ -138,6 +138,10 @@ static void mlx5_report(const struct rn_port *port, FILE *out)
 	rn_rdma_say(out, "striding receive queues", false, "",
 		    "a buffer would be the client's again only with all its packets");
 	rn_rdma_say(out, "loopback in the device", false, "", "the daemon polices what is sent");
+	rn_rdma_say(
+		out, "policing by the NIC", !rn_mlx5_port_of(port)->no_nic_policing,
+		"of attachments whose rules its tables can mirror; what it drops counts as sent",
+		rn_mlx5_port_of(port)->no_nic_policing);
 	fputs("flows: by matchers; tags, fragments, ARP and neighbour discovery are told apart\n",
 	      out);
 }
@@ -156,6 +160,8 @@ static int mlx5_open(struct rn_port *port, struct rn_err *err)
 		rc = rn_mlx5_features(m->rdma.ctx, &m->rdma.caps, &m->has, port->config.dev, err);
 	if (!rc && rn_mlx5_flows_open(m))
 		rc = rn_fail(err, -ENOMEM, "%s: out of memory", port->config.dev);
+	if (!rc)
+		rn_mlx5_egress_open(m);
 	for (uint32_t i = 0; i < port->config.n_pollers && !rc; i++)
 		rc = make_hwq(port, i, err);
 	if (rc) {
@@ -199,6 +205,7 @@ const struct rn_backend rn_backend_mlx5 = {
 	.queue_destroy = rn_mlx5_queue_destroy,
 	.queue_recall = rn_mlx5_queue_recall,
 	.queue_mend = rn_mlx5_queue_mend,
+	.addresses = rn_mlx5_addresses,
 	.events = rn_rdma_events,
 	.steer = &rn_rdma_steer,
 	.rx = mlx5_rx,

@@ -48,6 +48,7 @@
 #include "clock.h"
 #include "cqe.h"
 #include "doorbell.h"
+#include "mirror.h"
 #include "wqe.h"
 
 #define RN_MLX5_GROUP  8u /* receive requests written together: two cache lines */
@@ -135,6 +136,10 @@ struct rn_mlx5_tx {
 	uint8_t *sq;
 	uint32_t sqn;
 	uint32_t lkey_be; /* of packet memory */
+	uint32_t vouched_be; /* metadata of what the NIC lets pass unchecked (egress.c); 0: it
+				checks nothing */
+	bool nic_polices; /* and what is sent by reference is checked by the NIC; written by control
+			   */
 	bool empw, csum, insert_tag; /* what the device does */
 	uint32_t min_inline;
 	uint32_t max_tso; /* bytes of one packet to be segmented; 0: none */
@@ -158,6 +163,7 @@ struct rn_mlx5_queue {
 	struct ibv_pd
 		*parent; /* protection domain of the attachment, thread domain of the poller */
 	struct ibv_mr *frames_mr;
+	struct rn_mlx5_flow *guard[RN_GUARDS];
 };
 
 struct rn_mlx5_hwq {
@@ -171,7 +177,9 @@ struct rn_mlx5_hwq {
 struct rn_mlx5_port {
 	struct rn_rdma rdma;
 	struct rn_mlx5_features has;
-	struct rn_mlx5_matchers *matchers; /* flow.c */
+	struct rn_mlx5_matcher *matchers; /* matcher.c */
+	struct rn_mlx5_exceptions *exceptions; /* flow.c */
+	const char *no_nic_policing; /* why not; NULL: where rules allow it */
 };
 
 static inline struct rn_mlx5_port *rn_mlx5_port_of(const struct rn_port *port)
@@ -212,7 +220,7 @@ void rn_mlx5_queue_destroy(struct rn_port *port, struct rn_queue *q);
 void rn_mlx5_queue_recall(struct rn_queue *q);
 int rn_mlx5_queue_mend(struct rn_port *port, struct rn_queue *q, bool may, struct rn_err *err);
 
-/* rx.c, refill.c, tx.c; poller */
+/* rx.c (single.c, session.c), refill.c, tx.c; poller */
 unsigned rn_mlx5_queue_rx(struct rn_queue *q, unsigned budget);
 enum rn_armed rn_mlx5_queue_arm(struct rn_queue *q);
 bool rn_mlx5_queue_waits(const struct rn_queue *q);
@@ -226,5 +234,12 @@ unsigned rn_mlx5_queue_tx(struct rn_queue *q, unsigned budget);
 extern const struct rn_flow_ops rn_mlx5_flow_ops;
 int rn_mlx5_flows_open(struct rn_mlx5_port *m);
 void rn_mlx5_flows_close(struct rn_mlx5_port *m);
+
+/* egress.c; control thread */
+void rn_mlx5_egress_open(struct rn_mlx5_port *m);
+void rn_mlx5_guard(struct rn_mlx5_port *m, struct rn_queue *q);
+void rn_mlx5_unguard(struct rn_mlx5_port *m, struct rn_mlx5_queue *queue);
+void rn_mlx5_mirror(struct rn_rdma *rdma, const struct rn_rule *rule, void **mirror);
+void rn_mlx5_addresses(struct rn_port *port);
 
 #endif

@@ -235,8 +235,9 @@ static int make_tx(struct rn_rdma *rdma, struct rn_queue *q, struct rn_mlx5_queu
 
 /* ---- life ---- */
 
-static void queue_free(struct rn_mlx5_queue *m)
+static void queue_free(struct rn_mlx5_port *port, struct rn_mlx5_queue *m)
 {
+	rn_mlx5_unguard(port, m);
 	if (m->rdma.qp)
 		ibv_destroy_qp(m->rdma.qp);
 	if (m->rdma.tx_cq)
@@ -273,18 +274,18 @@ int rn_mlx5_queue_create(struct rn_port *port, struct rn_queue *q, struct rn_err
 	if (!rc)
 		rc = make_tx(rdma, q, m, err);
 	if (rc) {
-		queue_free(m);
+		queue_free(rn_mlx5_port_of(port), m);
 		rn_rdma_mem_put(q->at);
 		return rc;
 	}
 	q->hw = m;
+	rn_mlx5_guard(rn_mlx5_port_of(port), q);
 	return 0;
 }
 
 void rn_mlx5_queue_destroy(struct rn_port *port, struct rn_queue *q)
 {
-	(void)port;
-	queue_free(q->hw);
+	queue_free(rn_mlx5_port_of(port), q->hw);
 	q->hw = NULL;
 	rn_rdma_mem_put(q->at);
 }

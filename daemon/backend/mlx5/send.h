@@ -21,7 +21,7 @@ struct rn_mlx5_batch {
 	uint8_t *open; /* NULL: none */
 	uint32_t ds; /* its segments so far */
 	uint32_t limit; /* and how many it may have */
-	uint8_t csum; /* RN_ETH_*, the same for all its packets */
+	uint64_t kind; /* what all its packets have in common: metadata, RN_ETH_* */
 	bool refers; /* to memory that must stay: the client's, or a whole copy */
 	uint8_t *last;
 	uint32_t local; /* frames that may still go to other clients of the port in this call */
@@ -85,13 +85,22 @@ static inline uint8_t *rn_send_room(struct rn_mlx5_batch *b, uint32_t blocks)
 	return rn_send_at(tx, tx->pi);
 }
 
-/* Room for `segs` segments in a multi-packet request with these checksums: where they go, or NULL.
- * rn_send_add() makes them part of it. */
-static inline uint8_t *rn_send_slot(struct rn_mlx5_batch *b, uint32_t segs, uint8_t csum)
+/* What a request says to the NIC's egress tables of packets that go by reference, where they are
+ * policed: nothing. All others were checked by the daemon. */
+static inline uint32_t rn_send_unchecked(const struct rn_mlx5_tx *tx, bool police)
 {
+	return police ? 0 : tx->vouched_be;
+}
+
+/* Room for `segs` segments in a multi-packet request with these checksums and this metadata: where
+ * they go, or NULL. rn_send_add() makes them part of it. */
+static inline uint8_t *rn_send_slot(struct rn_mlx5_batch *b, uint32_t segs, uint8_t csum,
+				    uint32_t metadata_be)
+{
+	const uint64_t kind = (uint64_t)metadata_be << 8 | csum;
 	uint32_t blocks;
 
-	if (b->open && b->csum == csum && b->ds + segs <= b->limit)
+	if (b->open && b->kind == kind && b->ds + segs <= b->limit)
 		return b->open + (size_t)b->ds * RN_SEG;
 	rn_send_close(b);
 	b->open = rn_send_room(b, rn_wqe_blocks(RN_EMPW_AT / RN_SEG + segs));
@@ -102,9 +111,10 @@ static inline uint8_t *rn_send_slot(struct rn_mlx5_batch *b, uint32_t segs, uint
 		blocks = rn_send_to_end(b->tx);
 	b->limit = blocks * RN_SEGS_BB < RN_WQE_DS_MAX ? blocks * RN_SEGS_BB : RN_WQE_DS_MAX;
 	b->ds = RN_EMPW_AT / RN_SEG;
-	b->csum = csum;
+	b->kind = kind;
 	b->refers = false;
 	rn_eth_put(b->open + RN_SEG, csum, 0, 0);
+	rn_eth_mark(b->open + RN_SEG, metadata_be);
 	return b->open + RN_EMPW_AT;
 }
 

@@ -4,9 +4,9 @@
  * indexes, send.h for how requests are written, ways.c for the ways that a packet can take.
  *
  * Runs. Packets of one slot that ask for nothing come by the million, so they are taken in a loop
- * of their own, one for packets that are not policed (by reference) and one for those that are
- * (inline, by head). Anything else ends the run and takes its own way; the order on the wire is
- * that of the ring, since there is one send queue.
+ * of their own, one for packets that nobody looks at (by reference) and one for those that are
+ * checked (inline, by head). Anything else ends the run and takes its own way; the order on the
+ * wire is that of the ring, since there is one send queue.
  *
  * Completions are asked for sparsely: once for a quarter of the ring, or of the memory for copies
  * for half of it; and, for packets by reference, whose buffers the client waits for, every
@@ -82,17 +82,17 @@ struct run {
 	uint64_t packets, bytes;
 };
 
-/* Not policed: a pointer each. */
+/* Not policed, or by the NIC: a pointer each. */
 static void refer_run(struct rn_queue *q, struct rn_mlx5_batch *b, struct run *run, uint32_t most)
 {
-	const uint32_t lkey = b->tx->lkey_be;
+	const uint32_t lkey = b->tx->lkey_be, mark = rn_send_unchecked(b->tx, q->police);
 	const uint64_t mem = (uintptr_t)q->mem;
 	struct rn_ring *r = &q->tx;
 	uint32_t n = 0, room;
 	uint64_t w;
 
 	while (n < most) {
-		uint8_t *at = rn_send_slot(b, 1, 0);
+		uint8_t *at = rn_send_slot(b, 1, 0, mark);
 
 		if (!at)
 			break;
@@ -100,8 +100,7 @@ static void refer_run(struct rn_queue *q, struct rn_mlx5_batch *b, struct run *r
 		room = n + room < most ? n + room : most;
 		for (; n < room; n++, at += RN_SEG) {
 			w = rn_slot_word(r, r->next + n);
-			if (!rn_is_plain(q, w, run->longest, rn_word_len(w)) ||
-			    (run->macs && rn_switch_may(q, run->macs, q->mem + rn_word_off(w))))
+			if (!rn_is_plain(q, w, run->longest, rn_word_len(w)))
 				break;
 			rn_data_put(at, rn_word_len(w), lkey, mem + rn_word_off(w));
 			run->bytes += rn_word_len(w);
@@ -120,20 +119,21 @@ enum placed {
 	NO_PLACE /* or not sure: the general way goes on there */
 };
 
-/* Policed and short: whole lines are copied into the request, of which the packet's bytes are a
+/* Short: whole lines are copied into the request, of which the packet's bytes are a
  * part; then the copy is checked. There must be room for whole lines. */
 static inline enum placed place_inline(struct rn_queue *q, struct rn_mlx5_batch *b, uint64_t w,
 				       const struct rn_macs *macs, struct rn_police_hint *hint)
 {
 	uint32_t len = rn_word_len(w), lines = (len + RN_TX_LINE - 1) / RN_TX_LINE;
-	uint8_t *at = rn_send_slot(b, lines * (RN_TX_LINE / RN_SEG) + 1, 0), *copy;
+	uint8_t *at = rn_send_slot(b, lines * (RN_TX_LINE / RN_SEG) + 1, 0, b->tx->vouched_be);
+	uint8_t *copy;
 	int why;
 
 	if (!at)
 		return NO_PLACE;
 	copy = at + RN_SEG_INLINE_HEAD;
 	rn_copy_lines(copy, q->mem + rn_word_off(w), len);
-	if (__builtin_expect(!rn_police_agrees(hint, copy, len, -1), 0)) {
+	if (q->police && __builtin_expect(!rn_police_agrees(hint, copy, len, -1), 0)) {
 		why = rn_police(q, copy, len, -1);
 		*hint = q->hint;
 		if (why) {
@@ -148,7 +148,7 @@ static inline enum placed place_inline(struct rn_queue *q, struct rn_mlx5_batch 
 	return PLACED;
 }
 
-/* Policed and longer: the headers are copied into a request of the packet's own and checked there,
+/* Longer: the headers are copied into a request of the packet's own and checked there,
  * the rest is a pointer. */
 static inline enum placed place_head(struct rn_queue *q, struct rn_mlx5_batch *b, uint64_t w,
 				     const struct rn_macs *macs, const struct rn_police_hint *hint)
@@ -161,17 +161,21 @@ static inline enum placed place_head(struct rn_queue *q, struct rn_mlx5_batch *b
 	if (!wqe)
 		return NO_PLACE;
 	memcpy(wqe + RN_INLINE_AT, q->mem + rn_word_off(w), RN_MLX5_HEAD);
-	if (__builtin_expect(!rn_police_agrees(hint, wqe + RN_INLINE_AT, rn_word_len(w), -1), 0) ||
+	if ((q->police &&
+	     __builtin_expect(!rn_police_agrees(hint, wqe + RN_INLINE_AT, rn_word_len(w), -1),
+			      0)) ||
 	    (macs && rn_switch_may(q, macs, wqe + RN_INLINE_AT)))
 		return NO_PLACE;
 	rn_eth_put_behind(wqe + RN_SEG, 0, 0, RN_MLX5_HEAD);
+	rn_eth_mark(wqe + RN_SEG, b->tx->vouched_be);
 	rn_data_put(wqe + segs * RN_SEG, rn_word_len(w) - RN_MLX5_HEAD, b->tx->lkey_be,
 		    (uintptr_t)q->mem + rn_word_off(w) + RN_MLX5_HEAD);
 	rn_send_finish(b, wqe, RN_OP_SEND, segs + 1, true);
 	return PLACED;
 }
 
-static void police_run(struct rn_queue *q, struct rn_mlx5_batch *b, struct run *run, uint32_t most)
+/* Policed by the daemon, or some may be for another client of the port. */
+static void copy_run(struct rn_queue *q, struct rn_mlx5_batch *b, struct run *run, uint32_t most)
 {
 	struct rn_police_hint hint = q->hint;
 	struct rn_ring *r = &q->tx;
@@ -211,10 +215,10 @@ static uint32_t take_run(struct rn_queue *q, struct rn_mlx5_batch *b, uint32_t m
 		return 0;
 	if (most > q->tx.client - q->tx.next)
 		most = q->tx.client - q->tx.next;
-	if (q->police)
-		police_run(q, b, &run, most);
-	else
+	if (rn_mlx5_refers(q, b->tx, run.macs))
 		refer_run(q, b, &run, most);
+	else
+		copy_run(q, b, &run, most);
 	b->tx->quiet_packets += (uint32_t)run.packets;
 	rn_count(q, RAWNET_Q_TX_PACKETS, run.packets);
 	rn_count(q, RAWNET_Q_TX_BYTES, run.bytes);

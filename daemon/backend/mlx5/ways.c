@@ -3,8 +3,10 @@
  * The ways of a packet into the send queue, but for the runs of plain ones (tx.c). See send.h for
  * how requests are written.
  *
- *   by reference  not policed: pointers to the client's memory, the daemon keeps nothing. A tag is
- *                 inserted by the device if it can
+ *   by reference  not policed, or policed by the NIC (egress.c), and none can be for another client
+ *                 of the port: pointers to the client's memory,
+ *                 the daemon looks at nothing. A tag is inserted by the device if it can, and if
+ *                 nobody polices: where the NIC's tables see it is not known
  *   inline        short and checked: copied whole into a multi-packet request
  *   by head       longer and checked: the headers are copied into the request, the rest is pointers
  *   TSO           the same, with exactly the headers, and the device makes the segments
@@ -87,6 +89,7 @@ static void frame_submit(void *ctx, uint32_t len)
 
 	memcpy(wqe + RN_INLINE_AT, frame, head);
 	rn_eth_put_behind(wqe + RN_SEG, 0, 0, (uint16_t)head);
+	rn_eth_mark(wqe + RN_SEG, tx->vouched_be);
 	if (len > head)
 		rn_data_put(wqe + (size_t)segs++ * RN_SEG, len - head, tx->frame_lkey_be,
 			    (uintptr_t)frame + head);
@@ -135,7 +138,8 @@ static uint32_t put_pieces(const struct rn_queue *q, const struct rn_mlx5_tx *tx
 static enum rn_tx_verdict refer_one(struct rn_queue *q, struct rn_mlx5_batch *b,
 				    const struct rn_chain *c)
 {
-	uint8_t *at = rn_send_slot(b, 1, csum_of(c->slot[0].flags));
+	uint8_t *at =
+		rn_send_slot(b, 1, csum_of(c->slot[0].flags), rn_send_unchecked(b->tx, q->police));
 
 	if (!at)
 		return RN_TX_FULL;
@@ -165,6 +169,7 @@ static enum rn_tx_verdict refer_all(struct rn_queue *q, struct rn_mlx5_batch *b,
 		rn_eth_put_tag(wqe + RN_SEG, csum, (uint16_t)tci);
 	else
 		rn_eth_put(wqe + RN_SEG, csum, 0, 0);
+	rn_eth_mark(wqe + RN_SEG, rn_send_unchecked(b->tx, q->police));
 	rn_send_finish(b, wqe, RN_OP_SEND, 2 + put_pieces(q, b->tx, c, 0, wqe + 2 * RN_SEG), true);
 	count_sent(q, b->tx, 1, len);
 	return RN_TX_SENT;
@@ -182,12 +187,20 @@ static bool csum_agrees(const struct rn_queue *q, const struct rn_chain *c, uint
 
 /* ---- inline ---- */
 
+/* The copied bytes, which go out, may be for another client of the port. */
+static bool may_stay(const struct rn_queue *q, const uint8_t *copy)
+{
+	const struct rn_macs *macs = rn_switch_on(q->hwq->port);
+
+	return macs && rn_switch_may(q, macs, copy);
+}
+
 static enum rn_tx_verdict send_inline(struct rn_queue *q, struct rn_mlx5_batch *b,
 				      const struct rn_chain *c)
 {
 	uint16_t csums = c->slot[0].flags & CSUMS;
 	uint32_t segs = rn_inline_segs(c->len);
-	uint8_t *at = rn_send_slot(b, segs, csum_of(csums)), *copy;
+	uint8_t *at = rn_send_slot(b, segs, csum_of(csums), b->tx->vouched_be), *copy;
 	int why;
 
 	if (!at)
@@ -199,6 +212,8 @@ static enum rn_tx_verdict send_inline(struct rn_queue *q, struct rn_mlx5_batch *
 		why = RAWNET_Q_TX_DROP_SHAPE;
 	if (why)
 		return drop(q, (enum rawnet_queue_counter)why);
+	if (may_stay(q, copy))
+		return send_by_copy(q, b, c);
 	if (q->limited && !rn_tx_pay(q, 1, c->len))
 		return drop(q, RAWNET_Q_TX_DROP_RATE);
 	rn_data_put_inline(at, c->len);
@@ -240,6 +255,8 @@ static enum rn_tx_verdict check_head(struct rn_queue *q, const struct rn_chain *
 
 	if (!police_head(q, c, copy, &why))
 		return why ? drop(q, (enum rawnet_queue_counter)why) : RN_TX_FULL;
+	if (may_stay(q, copy))
+		return RN_TX_FULL;
 	if ((first->flags & CSUMS) && !rn_offload_check_head(copy, have, c->len, first))
 		return RN_TX_FULL;
 	h->frames = 1;
@@ -286,6 +303,7 @@ static enum rn_tx_verdict send_by_head(struct rn_queue *q, struct rn_mlx5_batch 
 	/* The first two bytes stand in the segment itself: the rest of it must not overwrite them.
 	 */
 	rn_eth_put_behind(wqe + RN_SEG, csum_of(first->flags), h.mss, (uint16_t)ds);
+	rn_eth_mark(wqe + RN_SEG, b->tx->vouched_be);
 	ds = segs + put_pieces(q, b->tx, c, h.len, wqe + (size_t)segs * RN_SEG);
 	rn_send_finish(b, wqe, h.mss ? RN_OP_TSO : RN_OP_SEND, ds, ds > segs);
 	count_sent(q, b->tx, h.frames, h.bytes);
@@ -293,6 +311,22 @@ static enum rn_tx_verdict send_by_head(struct rn_queue *q, struct rn_mlx5_batch 
 }
 
 /* ---- which way ---- */
+
+/* Nothing of it has to stand in the request. */
+static bool may_refer(const struct rn_queue *q, const struct rn_mlx5_tx *tx, uint16_t flags)
+{
+	if (tx->min_inline || !rn_mlx5_refers(q, tx, rn_switch_on(q->hwq->port)))
+		return false;
+	return !(flags & RAWNET_TX_VLAN) || (tx->insert_tag && !q->police);
+}
+
+static enum rn_tx_verdict refer(struct rn_queue *q, struct rn_mlx5_batch *b,
+				const struct rn_chain *c)
+{
+	return b->tx->empw && c->n == 1 && !(c->slot[0].flags & RAWNET_TX_VLAN)
+		       ? refer_one(q, b, c)
+		       : refer_all(q, b, c);
+}
 
 /* Bytes that a request's checks look at; 0: more than fit, or headers that devices may not parse.
  */
@@ -335,11 +369,8 @@ static enum rn_tx_verdict send_offloaded(struct rn_queue *q, struct rn_mlx5_batc
 	if (h.len < RN_MLX5_HEAD)
 		h.len = RN_MLX5_HEAD;
 	h.len = h.len < c->len ? h.len : c->len;
-	if (!q->police && !b->tx->min_inline && csum_agrees(q, c, h.len) &&
-	    (!(first->flags & RAWNET_TX_VLAN) || b->tx->insert_tag))
-		return b->tx->empw && c->n == 1 && !(first->flags & RAWNET_TX_VLAN)
-			       ? refer_one(q, b, c)
-			       : refer_all(q, b, c);
+	if (may_refer(q, b->tx, first->flags) && csum_agrees(q, c, h.len))
+		return refer(q, b, c);
 	if (b->tx->empw && c->len <= RN_MLX5_INLINE && !(first->flags & RAWNET_TX_VLAN))
 		return send_inline(q, b, c);
 	return send_by_head(q, b, c, h);
@@ -350,10 +381,10 @@ static enum rn_tx_verdict send_plain(struct rn_queue *q, struct rn_mlx5_batch *b
 				     const struct rn_chain *c)
 {
 	const bool tag = c->slot[0].flags & RAWNET_TX_VLAN;
-	struct head h = {.len = q->police ? RN_MLX5_HEAD : b->tx->min_inline};
+	struct head h = {.len = q->police ? RN_MLX5_HEAD : L2_MOST};
 
-	if (!q->police && !b->tx->min_inline && (!tag || b->tx->insert_tag))
-		return b->tx->empw && c->n == 1 && !tag ? refer_one(q, b, c) : refer_all(q, b, c);
+	if (may_refer(q, b->tx, c->slot[0].flags))
+		return refer(q, b, c);
 	if (b->tx->empw && c->len <= RN_MLX5_INLINE && !tag)
 		return send_inline(q, b, c);
 	h.len = h.len < c->len ? h.len : c->len;
@@ -367,8 +398,7 @@ enum rn_tx_verdict rn_mlx5_send(struct rn_queue *q, struct rn_mlx5_batch *b,
 
 	/* Who captures gets whole frames; what is wrong, or half done, is the common code's too. */
 	if (q->tx_segment || !__atomic_load_n(&port->link_up, __ATOMIC_RELAXED) ||
-	    rcu_dereference(port->taps) || rn_chain_check_for(q, c, rn_chain_longest(port)) ||
-	    rn_switch_may_chain(q, rn_switch_on(port), c))
+	    rcu_dereference(port->taps) || rn_chain_check_for(q, c, rn_chain_longest(port)))
 		return send_by_copy(q, b, c);
 	return (c->slot[0].flags & (CSUMS | RAWNET_TX_TSO)) ? send_offloaded(q, b, c)
 							    : send_plain(q, b, c);

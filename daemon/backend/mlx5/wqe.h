@@ -134,6 +134,12 @@ static inline void rn_eth_put_behind(void *at, uint8_t csum, uint16_t mss, uint1
 	e->tci = first;
 }
 
+/* What the device's egress tables see of the request besides its packets. */
+static inline void rn_eth_mark(void *at, uint32_t metadata_be)
+{
+	((struct rn_eth *)at)->metadata = metadata_be;
+}
+
 /* The device puts a tag behind the MACs; then no header can be inline. */
 static inline void rn_eth_put_tag(void *at, uint8_t csum, uint16_t tci)
 {

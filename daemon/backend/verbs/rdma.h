@@ -68,6 +68,8 @@ struct rn_rdma_mem {
 	uint8_t *trash; /* where packets go whose slot named no buffer; buf_size bytes */
 	struct ibv_mr *trash_mr;
 	struct rn_target *target; /* to this attachment alone; made by the first rule */
+	uint32_t rules; /* that have it as a member and are mirrored, or should be: mlx5/egress.c */
+	uint32_t unmirrored; /* of them, those that the daemon polices */
 	bool awaited; /* its pollers have had time to give its first buffers to the device */
 };
 
@@ -260,6 +262,10 @@ struct rn_flow_ops {
 	/* The backend's own, for destroy; NULL: errno says why not. */
 	void *(*create)(struct rn_rdma *rdma, const struct rn_flow *flow, struct ibv_qp *qp);
 	void (*destroy)(struct rn_rdma *rdma, void *flow);
+	/* What the NIC lets the rule's members send agrees with them from now on; without a rule
+	 * nobody is let anything by it. *mirror: the backend's own, NULL at first. NULL: the daemon
+	 * polices. */
+	void (*mirror)(struct rn_rdma *rdma, const struct rn_rule *rule, void **mirror);
 };
 
 /* Where a shape stands: consecutive priorities. With `spare` there is one more than its levels, so
@@ -286,6 +292,7 @@ struct rn_rdma_rule {
 	uint16_t priority; /* of its first level */
 	uint16_t n;
 	void *flow[RN_RULE_FLOWS]; /* as flow_ops made them */
+	void *mirror; /* likewise */
 };
 
 /* The device of a port; the first member of each backend's own. */

@@ -171,6 +171,12 @@ static int check(const struct rn_rdma *rdma, const struct rn_rule *rule, struct 
 	return never_matches(rdma, rule) ? 0 : rdma->flow_ops->check(rdma, &flow, err);
 }
 
+static void mirror(struct rn_rdma *rdma, const struct rn_rule *rule, struct rn_rdma_rule *r)
+{
+	if (rdma->flow_ops->mirror)
+		rdma->flow_ops->mirror(rdma, rule, &r->mirror);
+}
+
 static int rdma_add(void *ctx, struct rn_rule *rule, struct rn_err *err)
 {
 	struct rn_rdma *rdma = rn_rdma_of(ctx);
@@ -198,6 +204,7 @@ static int rdma_add(void *ctx, struct rn_rule *rule, struct rn_err *err)
 		goto free_it;
 	}
 	rule->hw = r;
+	mirror(rdma, rule, r);
 	return 0;
 
 free_it:
@@ -212,6 +219,7 @@ static void rdma_del(void *ctx, struct rn_rule *rule)
 
 	if (!r)
 		return; /* it could not be made again after a change of MAC */
+	mirror(rdma, NULL, r);
 	drop_flows(rdma, r);
 	rn_target_put(r->target);
 	rdma->layer[rule->shape->slot].rules--;
@@ -276,7 +284,9 @@ static int rdma_members(void *ctx, struct rn_rule *rule, struct rn_err *err)
 		return rc;
 	}
 	rn_target_put(old->target);
+	new.mirror = old->mirror;
 	*old = new;
+	mirror(rdma, rule, old);
 	return 0;
 }
 
@@ -289,7 +299,7 @@ static int shift(struct rn_rdma *rdma, const struct rn_rule *rule, uint16_t prio
 
 	if (!r || r->priority == priority)
 		return 0;
-	moved = (struct rn_rdma_rule) {.target = r->target};
+	moved = (struct rn_rdma_rule) {.target = r->target, .mirror = r->mirror};
 	rc = make_flows(rdma, rule, &moved, priority, err);
 	if (rc)
 		return rc;

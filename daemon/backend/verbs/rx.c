@@ -18,9 +18,10 @@
 #include "../../ring.h"
 #include "verbs.h"
 
-#define BAD_SLOT   (1ull << 63) /* in wr_id: the slot named no buffer; the rest is what it said */
-#define SENTINEL   (1ull << 62) /* no slot's: see below */
-#define EPOCH(v)   ((uint64_t)((v)->epoch & 0x3fffffffu) << 32) /* between those and the offset */
+#define BAD_SLOT (1ull << 63) /* in wr_id: the slot named no buffer; the rest is what it said */
+#define SENTINEL (1ull << 62) /* no slot's: see below */
+#define EPOCH(v) ((uint64_t)((v)->rx_epoch & 0x3fffffffu) << 32) /* between those and the offset \
+								  */
 #define EPOCH_BITS (0x3fffffffull << 32)
 #define GROUP	   8u /* slots that are worth a call */
 
@@ -184,7 +185,7 @@ static void begin_anew(struct rn_queue *q, struct verbs_queue *v)
 {
 	for (; v->rx_done != v->rx_posted; v->rx_done++)
 		lose(q, v, v->ids[v->rx_done & q->rx.mask]);
-	v->epoch++;
+	v->rx_epoch++;
 	rn_count(q, RAWNET_Q_MENDED, 1);
 	rn_poller_touch(q->poller, q);
 }

@@ -17,6 +17,18 @@
 
 /* ---- completions ---- */
 
+/* Epoch and number. */
+static uint64_t id_of(const struct verbs_queue *v, uint32_t request)
+{
+	return (uint64_t)v->tx_epoch << 32 | request;
+}
+
+/* Of before the queue was mended: its request counts as lost already. */
+static bool is_stale(const struct verbs_queue *v, uint64_t id)
+{
+	return id >> 32 != v->tx_epoch || (uint32_t)id - v->done >= v->posted - v->done;
+}
+
 /* False: the device reports an error. */
 static bool reap(struct rn_queue *q, struct verbs_queue *v)
 {
@@ -31,12 +43,14 @@ static bool reap(struct rn_queue *q, struct verbs_queue *v)
 	if (n > 0)
 		rn_poller_touch(q->poller, q);
 	for (int i = 0; i < n; i++) {
+		const bool failed = wc[i].status != IBV_WC_SUCCESS;
 		uint32_t end = (uint32_t)wc[i].wr_id + 1;
 
-		if (end - v->done - 1 >= v->posted - v->done)
-			continue; /* of before it was mended */
-		if (wc[i].status != IBV_WC_SUCCESS) {
+		if (failed)
 			rn_count(q, RAWNET_Q_TX_ERRORS, 1);
+		if (is_stale(v, wc[i].wr_id))
+			continue;
+		if (failed) {
 			rn_rdma_broke(q, &v->tx_state);
 			return false;
 		}
@@ -71,7 +85,7 @@ static struct ibv_send_wr *begin(struct verbs_queue *v)
 {
 	struct ibv_send_wr *wr = &v->wr[v->n_wr];
 
-	wr->wr_id = v->posted;
+	wr->wr_id = id_of(v, v->posted);
 	wr->num_sge = 0;
 	wr->opcode = IBV_WR_SEND;
 	wr->send_flags = 0;
@@ -112,6 +126,7 @@ static void lose_from(struct rn_queue *q, struct verbs_queue *v, uint32_t first)
 static void begin_anew(struct rn_queue *q, struct verbs_queue *v)
 {
 	lose_from(q, v, v->done);
+	v->tx_epoch++;
 	rn_count(q, RAWNET_Q_MENDED, 1);
 	rn_poller_touch(q->poller, q);
 }
@@ -202,7 +217,7 @@ static bool plan_head(const struct rn_queue *q, const struct verbs_queue *v,
 	h->have = h->len = RN_VERBS_HEAD;
 	h->frames = 1;
 	if (!(first->flags & (CSUMS | RAWNET_TX_TSO))) {
-		if (!q->police && !(first->flags & RAWNET_TX_VLAN))
+		if (!q->police && !rn_switch_on(q->hwq->port) && !(first->flags & RAWNET_TX_VLAN))
 			h->have = h->len = 0;
 		return c->len > RN_VERBS_HEAD;
 	}
@@ -236,6 +251,7 @@ static uint32_t sent_bytes(const struct rn_chain *c, const struct head *h)
 /* RN_TX_FULL: this way cannot say; the way of whole copies can. */
 static enum rn_tx_verdict check_head(struct rn_queue *q, const struct rn_chain *c, struct head *h)
 {
+	const struct rn_macs *macs = rn_switch_on(q->hwq->port);
 	const struct rawnet_slot *first = &c->slot[0];
 	int tci = rn_chain_tci(first), why;
 
@@ -246,6 +262,8 @@ static enum rn_tx_verdict check_head(struct rn_queue *q, const struct rn_chain *
 		if (!rn_police_by_hint(q, h->copy, c->len, tci))
 			return RN_TX_FULL;
 	}
+	if (macs && h->have && rn_switch_may(q, macs, h->copy))
+		return RN_TX_FULL;
 	if ((first->flags & (CSUMS | RAWNET_TX_TSO)) &&
 	    (!rn_offload_check_head(h->copy, h->have, c->len, first) || !both_sums(first, h->copy)))
 		return RN_TX_FULL;
@@ -322,7 +340,7 @@ static enum rn_tx_verdict send_one(struct rn_queue *q, struct verbs_queue *v,
 	/* Who captures gets whole frames; what is wrong, or half done, is the common code's too. */
 	if (q->tx_segment || !__atomic_load_n(&port->link_up, __ATOMIC_RELAXED) ||
 	    rcu_dereference(port->taps) || rn_chain_check_for(q, c, rn_chain_longest(port)) ||
-	    rn_switch_may_chain(q, rn_switch_on(port), c) || !plan_head(q, v, c, &h))
+	    !plan_head(q, v, c, &h))
 		return rn_tx_copy(q, c, &way, q);
 	return send_by_head(q, v, c, &h);
 }
@@ -336,10 +354,11 @@ static void pass(struct rn_queue *q, struct verbs_queue *v, uint32_t slots)
 
 /* ---- runs of plain packets ---- */
 
-/* Bytes of a plain packet that are copied: what policing looks at, or all of a short one. */
-static uint32_t copied(const struct rn_queue *q, uint32_t len)
+/* Bytes of a plain packet that are copied: what policing and the switch look at, or all of a short
+ * one. */
+static uint32_t copied(const struct rn_queue *q, const struct rn_macs *macs, uint32_t len)
 {
-	if (!q->police)
+	if (!q->police && !macs)
 		return 0;
 	return len <= RN_VERBS_ROOM ? len : RN_VERBS_HEAD;
 }
@@ -349,7 +368,7 @@ static uint32_t copied(const struct rn_queue *q, uint32_t len)
 static bool put_plain(struct rn_queue *q, struct verbs_queue *v, uint64_t w,
 		      const struct rn_macs *macs, struct rn_police_hint *hint, bool *unsure)
 {
-	const uint32_t len = rn_word_len(w), cut = copied(q, len);
+	const uint32_t len = rn_word_len(w), cut = copied(q, macs, len);
 	uint8_t *head = head_of(v, v->posted);
 	struct ibv_send_wr *wr;
 	int why;
@@ -366,7 +385,7 @@ static bool put_plain(struct rn_queue *q, struct verbs_queue *v, uint64_t w,
 			return false;
 		}
 	}
-	*unsure = macs && rn_switch_may(q, macs, cut ? head : q->mem + rn_word_off(w));
+	*unsure = macs && rn_switch_may(q, macs, head);
 	if (*unsure)
 		return false;
 	wr = begin(v);

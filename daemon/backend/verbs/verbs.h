@@ -16,8 +16,9 @@
  *
  * Errors. At the first one the poller leaves the direction to the control thread (rdma.h). What the
  * device had then is known from the daemon's own books, not from flushed completions: a request
- * that was posted to a queue in error may never complete. Completions of before, should there be
- * any left, are told by their number (tx) or their epoch (rx).
+ * that was posted to a queue in error may never complete. Completions of before, should a provider
+ * keep any over RESET, are told by the epoch in their wr_id: the numbers of requests that were lost
+ * are given out again.
  *
  * Indexes. Requests are numbered from 0, freely running, modulo 2^32: `posted` is the next number,
  * `done` the oldest that has not completed. Request n uses head[n & mask] and fifo[n & mask], so at
@@ -53,9 +54,10 @@ struct verbs_queue {
 	uint64_t *
 		ids; /* wr_id of the requests [rx_done, rx_posted), one for each slot of the ring */
 	uint32_t rx_posted, rx_done;
-	uint32_t epoch; /* how often it was mended */
+	uint32_t rx_epoch; /* how often it was mended */
 	uint8_t *sentinel_mem;
 	/* transmit */
+	uint32_t tx_epoch;
 	uint32_t posted, done, mask;
 	uint32_t frame_posted, frame_done;
 	uint32_t frame_size;

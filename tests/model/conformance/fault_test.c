@@ -7,42 +7,19 @@
 #include <sched.h>
 #include <stdatomic.h>
 
+#include "ends.h"
 #include "frames.h"
-#include "lab.h"
 
-static struct lab lab;
-static struct lab_sq sq;
-static struct lab_rq rq;
-static struct ibv_flow *flow;
 static struct frame f;
 
 static int setup(void **state)
 {
 	uint32_t i;
 
-	(void)state;
-	lab_open(&lab, NULL);
-	lab_sq_new(&lab, &sq, 64);
-	lab_rq_new(&lab, &rq, NULL);
+	setup_ends(state);
 	for (i = 0; i < 64; i++)
 		lab_post(&lab, &rq, i * 2048, 2048);
-	flow = lab_flow_all(rq.qp);
 	frame_make(&f, &(struct frame_attr) {.payload = 40});
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	uint8_t got[64];
-
-	(void)state;
-	while (cx_capture(0, got, sizeof(got)) > 0)
-		;
-	assert_int_equal(ibv_destroy_flow(flow), 0);
-	lab_sq_free(&sq);
-	lab_rq_free(&rq);
-	lab_close(&lab);
-	lab_clean();
 	return 0;
 }
 
@@ -342,7 +319,7 @@ static void nonsense_is_refused(void **state)
 	}
 }
 
-#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown_ends)
 
 int main(void)
 {

@@ -2,33 +2,13 @@
 /*
  * What a port sends to itself: off, until somebody asks for it. Rules: guide 5.6.
  */
+#include "ends.h"
 #include "frames.h"
-#include "lab.h"
 
-static struct lab lab;
-static struct lab_sq sq;
 static uint8_t got[2048];
 static struct frame f;
 
 static const uint8_t group[6] = {0x01, 0, 0x5e, 1, 2, 3};
-
-static int setup(void **state)
-{
-	(void)state;
-	lab_open(&lab, NULL);
-	lab_sq_new(&lab, &sq, 64);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	lab_no_capture();
-	lab_sq_free(&sq);
-	lab_close(&lab);
-	lab_clean();
-	return 0;
-}
 
 static void send_to(const uint8_t *dst)
 {
@@ -151,7 +131,7 @@ static void a_second_program_changes_it(void **state)
 	receiver_free(&mine);
 }
 
-#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define T(name) cmocka_unit_test_setup_teardown(name, setup_sender, teardown_sender)
 
 int main(void)
 {

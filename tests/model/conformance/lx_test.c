@@ -3,32 +3,18 @@
  * ConnectX-4 Lx: 18 bytes of every frame inline, no multi-packet send, no VLAN insertion
  * (guide 4.2); compression as on its successors. Run with personality=cx4lx.
  */
+#include "ends.h"
 #include "frames.h"
-#include "lab.h"
 
-static struct lab lab;
-static struct lab_sq sq;
 static uint8_t got[2048];
 
 static int setup(void **state)
 {
 	uint32_t i;
 
-	(void)state;
-	lab_open(&lab, NULL);
-	lab_sq_new(&lab, &sq, 64);
+	setup_sender(state);
 	for (i = 0; i < 2048; i++)
 		lab.mem[i] = (uint8_t)(i * 3);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	lab_no_capture();
-	lab_sq_free(&sq);
-	lab_close(&lab);
-	lab_clean();
 	return 0;
 }
 
@@ -154,7 +140,7 @@ static void the_librarys_own_send(void **state)
 	assert_int_equal(ibv_destroy_cq(cq), 0);
 }
 
-#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown_sender)
 
 int main(void)
 {

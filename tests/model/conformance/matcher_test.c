@@ -13,6 +13,7 @@ static const struct frame_attr udp4 = {.payload = 32}, tcp4 = {.tcp = true, .pay
 
 #define OUTER 1
 #define MISC  2
+#define MISC2 8
 #define MISC3 16
 
 /* Byte offsets in the outer headers. */
@@ -28,6 +29,7 @@ static const struct frame_attr udp4 = {.payload = 32}, tcp4 = {.tcp = true, .pay
 #define DST4	 60
 #define SQN	 64 + 1 /* source_sqn in misc */
 #define SECOND	 64 + 12 /* outer_second_cvlan_tag 0x80, svlan 0x20 in misc */
+#define META	 0xf0 /* metadata_reg_a in misc2 */
 #define ICMP6	 0x120 + 2 /* icmpv6_type in misc3 */
 
 struct params {
@@ -296,6 +298,57 @@ static void egress_by_source_queue(void **state)
 	lab_sq_free(&bad);
 }
 
+/* What the Ethernet segment of a request says (flow_table_metadata) is matched as metadata_reg_a.
+ * The same match twice is one entry, which goes with the last of its rules (fs_core.c,
+ * create_flow_handle). */
+static void egress_by_metadata(void **state)
+{
+	struct mlx5dv_flow_action_attr drop = {.type = MLX5DV_FLOW_ACTION_DROP};
+	struct params mask = {0}, value = {0}, all = {0}, mine = {0};
+	struct mlx5dv_flow_matcher *marked, *rest;
+	struct ibv_flow *allow, *deny[2];
+	struct lab_sq sq;
+	uint8_t got[64];
+
+	(void)state;
+	lab_sq_new(&rules_lab, &sq, 16);
+	set(&mask, &value, SQN, 3, sq.dv.sqn);
+	set(&mask, &value, META, 4, 0xabcd);
+	set(&all, &mine, SQN, 3, sq.dv.sqn);
+	marked = matcher(&mask, 0, MISC | MISC2, true);
+	rest = matcher(&all, 1, MISC, true);
+	assert_true(marked && rest);
+	allow = flow(marked, &value, 0, NULL);
+	deny[0] = flow(rest, &mine, 1, &drop);
+	deny[1] = flow(rest, &mine, 1, &drop);
+	assert_true(allow && deny[0] && deny[1]);
+	assert_null(flow(rest, &mine, 0, NULL)); /* dropped and allowed */
+	assert_int_equal(errno, EEXIST);
+	for (unsigned i = 0; i < 2; i++) {
+		uint8_t *wqe = lab_wqe(&sq, MLX5_OPCODE_SEND, 3);
+
+		lab_put32(wqe + 24, 0xabcd + i);
+		lab_data(wqe + 32, &rules_lab, 0, 60);
+		lab_ring(&sq, 3);
+		lab_cqe(&sq.cq, MLX5_CQE_REQ);
+		if (!i)
+			assert_int_equal(lab_capture(got, sizeof(got)), 60);
+	}
+	lab_no_capture();
+	rule_destroy(deny[0]);
+	lab_send(&rules_lab, &sq, 0, 60);
+	lab_cqe(&sq.cq, MLX5_CQE_REQ);
+	lab_no_capture();
+	rule_destroy(deny[1]);
+	lab_send(&rules_lab, &sq, 0, 60);
+	lab_cqe(&sq.cq, MLX5_CQE_REQ);
+	assert_int_equal(lab_capture(got, sizeof(got)), 60);
+	rule_destroy(allow);
+	assert_int_equal(mlx5dv_destroy_flow_matcher(marked), 0);
+	assert_int_equal(mlx5dv_destroy_flow_matcher(rest), 0);
+	lab_sq_free(&sq);
+}
+
 /* Egress by ibv_create_flow: what the rule names may pass, an ACTION_DROP below drops the rest. */
 static void egress_by_create_flow(void **state)
 {
@@ -358,6 +411,7 @@ int main(void)
 		T(actions),
 		T(default_miss),
 		T(egress_by_source_queue),
+		T(egress_by_metadata),
 		T(egress_by_create_flow),
 		T(wrong_matchers_are_refused),
 	};

@@ -4,31 +4,11 @@
  */
 #include <netinet/in.h>
 
+#include "ends.h"
 #include "frames.h"
-#include "lab.h"
 
-static struct lab lab;
-static struct lab_sq sq;
 static struct frame f;
 static uint8_t got[4096];
-
-static int setup(void **state)
-{
-	(void)state;
-	lab_open(&lab, NULL);
-	lab_sq_new(&lab, &sq, 64);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	lab_no_capture();
-	lab_sq_free(&sq);
-	lab_close(&lab);
-	lab_clean();
-	return 0;
-}
 
 /* Sends f with the flags; what arrives is in got. */
 static void send_with(uint8_t flags)
@@ -324,22 +304,23 @@ static void multi_packet_send_refusals(void **state)
 	lab_broke("empw.header");
 }
 
+#define T(name) cmocka_unit_test_setup_teardown(name, setup_sender, teardown_sender)
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(checksums_are_computed, setup, teardown),
-		cmocka_unit_test_setup_teardown(old_checksums_do_not_matter, setup, teardown),
-		cmocka_unit_test_setup_teardown(each_flag_is_its_own, setup, teardown),
-		cmocka_unit_test_setup_teardown(fragments_and_strangers_stay, setup, teardown),
-		cmocka_unit_test_setup_teardown(a_udp_checksum_of_zero, setup, teardown),
-		cmocka_unit_test_setup_teardown(tso_cuts_into_segments, setup, teardown),
-		cmocka_unit_test_setup_teardown(tso_of_one_segment, setup, teardown),
-		cmocka_unit_test_setup_teardown(tso_refusals, setup, teardown),
-		cmocka_unit_test_setup_teardown(many_packets_in_one_wqe, setup, teardown),
-		cmocka_unit_test_setup_teardown(inline_packets_in_a_multi_packet_send, setup,
-						teardown),
-		cmocka_unit_test_setup_teardown(checksums_in_a_multi_packet_send, setup, teardown),
-		cmocka_unit_test_setup_teardown(multi_packet_send_refusals, setup, teardown),
+		T(checksums_are_computed),
+		T(old_checksums_do_not_matter),
+		T(each_flag_is_its_own),
+		T(fragments_and_strangers_stay),
+		T(a_udp_checksum_of_zero),
+		T(tso_cuts_into_segments),
+		T(tso_of_one_segment),
+		T(tso_refusals),
+		T(many_packets_in_one_wqe),
+		T(inline_packets_in_a_multi_packet_send),
+		T(checksums_in_a_multi_packet_send),
+		T(multi_packet_send_refusals),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -8,38 +8,9 @@
 #include <stdatomic.h>
 #include <unistd.h>
 
-#include "lab.h"
+#include "ends.h"
 
-static struct lab lab;
-static struct lab_sq sq;
-static struct lab_rq rq;
-static struct ibv_flow *flow;
 static uint8_t frame[64];
-
-static int setup(void **state)
-{
-	(void)state;
-	lab_open(&lab, NULL);
-	lab_sq_new(&lab, &sq, 64);
-	lab_rq_new(&lab, &rq, NULL);
-	flow = lab_flow_all(rq.qp);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	uint8_t got[64];
-
-	(void)state;
-	while (cx_capture(0, got, sizeof(got)) > 0)
-		;
-	assert_int_equal(ibv_destroy_flow(flow), 0);
-	lab_sq_free(&sq);
-	lab_rq_free(&rq);
-	lab_close(&lab);
-	lab_clean();
-	return 0;
-}
 
 static uint8_t *good_wqe(void)
 {
@@ -306,7 +277,7 @@ static void arming_with_an_old_number(void **state)
 	lab_said("arm.sequence", NULL, "CQ 0x%x is armed with sequence number 0", sq.cq.dv.cqn);
 }
 
-#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define T(name) cmocka_unit_test_setup_teardown(name, setup_ends, teardown_ends)
 
 int main(void)
 {

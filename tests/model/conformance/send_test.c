@@ -2,32 +2,18 @@
 /*
  * Sending: SEND in all its forms, completions, the ring's end, VLAN insertion. Formats: guide 4.1.
  */
+#include "ends.h"
 #include "frames.h"
-#include "lab.h"
 
-static struct lab lab;
-static struct lab_sq sq;
 static uint8_t got[4096];
 
 static int setup(void **state)
 {
 	uint32_t i;
 
-	(void)state;
-	lab_open(&lab, NULL);
-	lab_sq_new(&lab, &sq, 64);
+	setup_sender(state);
 	for (i = 0; i < 16384; i++)
 		lab.mem[i] = (uint8_t)(i * 7 + (i >> 8));
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	lab_no_capture();
-	lab_sq_free(&sq);
-	lab_close(&lab);
-	lab_clean();
 	return 0;
 }
 
@@ -336,25 +322,27 @@ static void the_librarys_own_send(void **state)
 	assert_int_equal(ibv_destroy_cq(cq), 0);
 }
 
+#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown_sender)
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(a_frame_by_pointer, setup, teardown),
-		cmocka_unit_test_setup_teardown(every_length_up_to_the_mtu, setup, teardown),
-		cmocka_unit_test_setup_teardown(a_frame_from_several_segments, setup, teardown),
-		cmocka_unit_test_setup_teardown(an_inline_header, setup, teardown),
-		cmocka_unit_test_setup_teardown(a_whole_frame_inline, setup, teardown),
-		cmocka_unit_test_setup_teardown(an_inline_data_segment, setup, teardown),
-		cmocka_unit_test_setup_teardown(a_wqe_wraps_the_ring, setup, teardown),
-		cmocka_unit_test_setup_teardown(indexes_wrap_at_65536, setup, teardown),
-		cmocka_unit_test_setup_teardown(completions_on_request, setup, teardown),
-		cmocka_unit_test_setup_teardown(the_completion_ring_wraps, setup, teardown),
-		cmocka_unit_test_setup_teardown(a_nop_sends_nothing, setup, teardown),
-		cmocka_unit_test_setup_teardown(a_burst_with_one_doorbell, setup, teardown),
-		cmocka_unit_test_setup_teardown(the_register_by_blueflame, setup, teardown),
-		cmocka_unit_test_setup_teardown(a_vlan_tag_is_inserted, setup, teardown),
-		cmocka_unit_test_setup_teardown(a_region_with_another_address, setup, teardown),
-		cmocka_unit_test_setup_teardown(the_librarys_own_send, setup, teardown),
+		T(a_frame_by_pointer),
+		T(every_length_up_to_the_mtu),
+		T(a_frame_from_several_segments),
+		T(an_inline_header),
+		T(a_whole_frame_inline),
+		T(an_inline_data_segment),
+		T(a_wqe_wraps_the_ring),
+		T(indexes_wrap_at_65536),
+		T(completions_on_request),
+		T(the_completion_ring_wraps),
+		T(a_nop_sends_nothing),
+		T(a_burst_with_one_doorbell),
+		T(the_register_by_blueflame),
+		T(a_vlan_tag_is_inserted),
+		T(a_region_with_another_address),
+		T(the_librarys_own_send),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -4,38 +4,9 @@
  * hexadecimal. Here: WQEs, and the memory they name.
  * Each test breaks one rule, and reads the report (CX_REPORT).
  */
-#include "lab.h"
+#include "ends.h"
 
-static struct lab lab;
-static struct lab_sq sq;
-static struct lab_rq rq;
-static struct ibv_flow *flow;
 static uint8_t frame[64];
-
-static int setup(void **state)
-{
-	(void)state;
-	lab_open(&lab, NULL);
-	lab_sq_new(&lab, &sq, 64);
-	lab_rq_new(&lab, &rq, NULL);
-	flow = lab_flow_all(rq.qp);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	uint8_t got[64];
-
-	(void)state;
-	while (cx_capture(0, got, sizeof(got)) > 0)
-		;
-	assert_int_equal(ibv_destroy_flow(flow), 0);
-	lab_sq_free(&sq);
-	lab_rq_free(&rq);
-	lab_close(&lab);
-	lab_clean();
-	return 0;
-}
 
 /* Rings a broken WQE of ds units: error completion, then the report. */
 static void broken(uint32_t ds, uint8_t syndrome, const char *rule, const char *what)
@@ -261,7 +232,7 @@ static void a_region_that_is_to_be_sent(void **state)
 	lab_control("thaw tx");
 }
 
-#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define T(name) cmocka_unit_test_setup_teardown(name, setup_ends, teardown_ends)
 
 int main(void)
 {

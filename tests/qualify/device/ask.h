@@ -146,6 +146,7 @@ void ask_checksum_preset(struct ask *a, struct answer *r);
 void ask_zero_length(struct ask *a, struct answer *r);
 void ask_multi_packet(struct ask *a, struct answer *r);
 void ask_malformed(struct ask *a, struct answer *r);
+void ask_egress(struct ask *a, struct answer *r);
 void ask_foreign_key(struct ask *a, struct answer *r);
 void ask_receive_errors(struct ask *a, struct answer *r);
 void ask_compression(struct ask *a, struct answer *r);

@@ -26,6 +26,7 @@ static const struct question {
 	{"zero-length", "What is a segment of length 0?", ask_zero_length},
 	{"foreign-key", "Does the device confine a queue to its protection domain?",
 	 ask_foreign_key},
+	{"egress", "Do the egress tables tell send queues and requests apart?", ask_egress},
 	{"malformed-request", "What does the device say to a malformed request?", ask_malformed},
 	{"rule-order", "Which of two rules of one priority takes a frame?", ask_rule_order},
 };

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What a ConnectX does with requests to send. */
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "ask.h"
+#include "match.h"
 
 /* A queue at each end with a rule between, and eight buffers. */
 struct path {
@@ -265,4 +267,124 @@ void ask_foreign_key(struct ask *a, struct answer *r)
 		ibv_dereg_mr(mr);
 	if (pd)
 		ibv_dealloc_pd(pd);
+}
+
+/* ---- egress tables ---- */
+
+#define MARK 0x52617721u
+
+struct tables {
+	struct mlx5dv_flow_matcher *matcher[3];
+	struct ibv_flow *flow[3];
+};
+
+enum {
+	MARKED, /* passes */
+	MIRROR, /* passes: the datagrams of ask_frame */
+	REST /* is dropped */
+};
+
+static bool table_add(struct ask *a, struct tables *t, unsigned i, const struct rn_match *value,
+		      const struct rn_match *mask)
+{
+	struct {
+		size_t size;
+		struct rn_match match;
+	} v = {sizeof(v.match), *value}, m = {sizeof(m.match), *mask};
+	struct mlx5dv_flow_action_attr drop = {.type = MLX5DV_FLOW_ACTION_DROP};
+	struct mlx5dv_flow_matcher_attr attr = {
+		.type = IBV_FLOW_ATTR_NORMAL,
+		.flags = IBV_FLOW_ATTR_FLAGS_EGRESS,
+		.priority = (uint16_t)(i == REST ? 15 : i),
+		.match_criteria_enable = rn_match_criteria(mask),
+		.match_mask = (struct mlx5dv_flow_match_parameters *)(void *)&m,
+	};
+
+	t->matcher[i] = mlx5dv_create_flow_matcher(a->from->ctx, &attr);
+	if (t->matcher[i])
+		t->flow[i] = mlx5dv_create_flow(t->matcher[i], (void *)&v, i == REST, &drop);
+	return t->flow[i];
+}
+
+static void table_drop(struct tables *t, unsigned i)
+{
+	if (t->flow[i])
+		ibv_destroy_flow(t->flow[i]);
+	if (t->matcher[i])
+		mlx5dv_destroy_flow_matcher(t->matcher[i]);
+	t->flow[i] = NULL;
+	t->matcher[i] = NULL;
+}
+
+static bool tables_open(struct ask *a, struct tables *t, uint32_t sqn)
+{
+	struct rn_match value, mask;
+
+	for (unsigned i = 0; i < 3; i++) {
+		memset(&value, 0, sizeof(value));
+		memset(&mask, 0, sizeof(mask));
+		rn_match_set(&value, &mask, RN_MATCH_SQN, sqn, 0xffffff);
+		if (i == MARKED)
+			rn_match_set(&value, &mask, RN_MATCH_METADATA, MARK, 0xffffffff);
+		if (i == MIRROR) {
+			rn_match_set(&value, &mask, RN_MATCH_SMAC + 1, 0x0800, 0xffff);
+			rn_match_set(&value, &mask, RN_MATCH_IP,
+				     RN_MATCH_IP_VERSION(4) | RN_MATCH_IP_PROTO(17),
+				     RN_MATCH_IP_VERSION(15) | RN_MATCH_IP_PROTO(0xff));
+			rn_match_set(&value, &mask, RN_MATCH_UDP, PORT, 0xffff);
+		}
+		if (!table_add(a, t, i, &value, &mask))
+			return false;
+	}
+	return true;
+}
+
+/* A frame, marked or not: does it arrive? */
+static bool arrives(struct ask *a, struct path *p, uint8_t opcode, uint32_t mark)
+{
+	struct rn_cqe e;
+	uint8_t *w = ask_request(&p->tx);
+
+	rn_eth_mark(w + RN_SEG, htobe32(mark));
+	rn_data_put(w + 32, a->frame.len, htobe32(a->from->mr->lkey), (uintptr_t)a->from->mem);
+	ask_ring(&p->tx, w, opcode, 3);
+	if (!ask_completion(a, &p->tx.cq, &e) || ask_syndrome(&e))
+		return false;
+	return ask_completion(a, &p->rx.cq, &e) && !ask_syndrome(&e);
+}
+
+void ask_egress(struct ask *a, struct answer *r)
+{
+	const bool multi = a->from->dv.flags & MLX5DV_CONTEXT_FLAGS_ENHANCED_MPW;
+	struct tables t = {0};
+	bool mirror, rest, mark, marks = true;
+	struct path p;
+
+	if (a->from->attr.orig_attr.vendor_part_id <= 0x1016) {
+		cannot(r, "it needs headers in each request: the daemon polices on such a device");
+		return;
+	}
+	if (!path_open(a, &p, &(struct rule_wish) {0}, r))
+		return;
+	ask_frame(a, 1, false, false, true);
+	if (!tables_open(a, &t, p.tx.dv.sqn)) {
+		say(r, "flows by send queue and metadata are refused (%s): the daemon polices",
+		    strerror(errno));
+	} else {
+		mirror = arrives(a, &p, RN_OP_SEND, 0);
+		table_drop(&t, MIRROR);
+		rest = arrives(a, &p, RN_OP_SEND, 0);
+		mark = arrives(a, &p, RN_OP_SEND, MARK);
+		if (multi)
+			marks = arrives(a, &p, RN_OP_EMPW, MARK) && !arrives(a, &p, RN_OP_EMPW, 0);
+		say(r,
+		    "what a flow names %s, the rest %s; marked requests %s, of several packets %s",
+		    mirror ? "passes" : "is lost", rest ? "passes" : "is dropped",
+		    mark ? "pass" : "are lost", marks ? "as well" : "differ");
+		assume(r, mirror && !rest && mark && marks,
+		       "the tables pass and drop as told (nic_policing must stay off otherwise)");
+	}
+	for (unsigned i = 0; i < 3; i++)
+		table_drop(&t, i);
+	path_close(&p);
 }

@@ -209,29 +209,35 @@ static void do_port(char *line)
 	fflush(stdout);
 }
 
+/* Entries so far. */
+struct list {
+	FILE *out;
+	uint32_t n;
+};
+
 static int print_port(void *arg, const void *entry)
 {
 	const struct rawnet_port_info *p = entry;
-	bool *first = arg;
+	struct list *l = arg;
 
-	printf("%s{\"dev\":\"%s\",\"backend\":\"%s\",\"mode\":\"%s\",\"present\":%u,\"up\":%u,"
-	       "\"mtu\":%u,\"rules\":%u,\"shapes\":%u,\"hw_queues\":%u,\"ifindex\":%u}",
-	       *first ? "" : ",", p->dev, p->backend, p->mode, p->present, p->link_up, p->mtu,
-	       p->n_rules, p->n_shapes, p->n_hw_queues, p->ifindex);
-	*first = false;
+	fprintf(l->out,
+		"%s{\"dev\":\"%s\",\"backend\":\"%s\",\"mode\":\"%s\",\"present\":%u,\"up\":%u,"
+		"\"mtu\":%u,\"rules\":%u,\"shapes\":%u,\"hw_queues\":%u,\"ifindex\":%u}",
+		l->n++ ? "," : "", p->dev, p->backend, p->mode, p->present, p->link_up, p->mtu,
+		p->n_rules, p->n_shapes, p->n_hw_queues, p->ifindex);
 	return 0;
 }
 
 static int print_client(void *arg, const void *entry)
 {
 	const struct rawnet_client_info *c = entry;
-	bool *first = arg;
+	struct list *l = arg;
 
-	printf("%s{\"client\":%u,\"uid\":%u,\"pid\":%u,\"label\":\"%s\",\"socket\":\"%s\","
-	       "\"attachments\":%u,\"rules\":%u}",
-	       *first ? "" : ",", c->client, c->uid, c->pid, c->label, c->socket, c->n_attachments,
-	       c->n_rules);
-	*first = false;
+	fprintf(l->out,
+		"%s{\"client\":%u,\"uid\":%u,\"pid\":%u,\"label\":\"%s\",\"socket\":\"%s\","
+		"\"attachments\":%u,\"rules\":%u}",
+		l->n++ ? "," : "", c->client, c->uid, c->pid, c->label, c->socket, c->n_attachments,
+		c->n_rules);
 	return 0;
 }
 
@@ -239,35 +245,47 @@ static int print_flow(void *arg, const void *entry)
 {
 	const struct rawnet_flow_info *f = entry;
 	char text[RAWNET_MATCH_TEXT];
-	bool *first = arg;
+	struct list *l = arg;
 
 	rawnet_match_format(&f->match, text, sizeof(text));
-	printf("%s{\"rule\":%" PRIu64
-	       ",\"match\":\"%s\",\"uid\":%u,\"flags\":%u,\"confirm_left\":%u,"
-	       "\"n_targets\":%u,\"label\":\"%s\"}",
-	       *first ? "" : ",", f->rule, text, f->uid, f->flags, f->confirm_left, f->n_targets,
-	       f->label);
-	*first = false;
+	fprintf(l->out,
+		"%s{\"rule\":%" PRIu64
+		",\"match\":\"%s\",\"uid\":%u,\"flags\":%u,\"confirm_left\":%u,"
+		"\"n_targets\":%u,\"label\":\"%s\"}",
+		l->n++ ? "," : "", f->rule, text, f->uid, f->flags, f->confirm_left, f->n_targets,
+		f->label);
 	return 0;
 }
 
 static void do_list(char *line)
 {
+	static const struct {
+		const char *what;
+		enum rawnet_msg type;
+		size_t size;
+		int (*print)(void *list, const void *entry);
+	} lists[] = {
+		{"ports", RAWNET_MSG_PORT_LIST, sizeof(struct rawnet_port_info), print_port},
+		{"clients", RAWNET_MSG_CLIENT_LIST, sizeof(struct rawnet_client_info),
+		 print_client},
+		{"flows", RAWNET_MSG_FLOW_LIST, sizeof(struct rawnet_flow_info), print_flow},
+	};
 	const char *what = word(&line);
-	bool first = true;
+	struct list l = {0};
+	size_t size, i = 0;
+	char *text;
+	int rc;
 
-	printf("ok [");
-	if (!strcmp(what, "ports"))
-		rawnet_list_each(me.rn, RAWNET_MSG_PORT_LIST, NULL, sizeof(struct rawnet_port_info),
-				 print_port, &first);
-	else if (!strcmp(what, "clients"))
-		rawnet_list_each(me.rn, RAWNET_MSG_CLIENT_LIST, NULL,
-				 sizeof(struct rawnet_client_info), print_client, &first);
+	while (i < 2 && strcmp(what, lists[i].what) != 0)
+		i++;
+	l.out = open_memstream(&text, &size);
+	rc = rawnet_list_each(me.rn, lists[i].type, NULL, lists[i].size, lists[i].print, &l);
+	fclose(l.out);
+	if (rc < 0)
+		say_err(rc);
 	else
-		rawnet_list_each(me.rn, RAWNET_MSG_FLOW_LIST, NULL, sizeof(struct rawnet_flow_info),
-				 print_flow, &first);
-	puts("]");
-	fflush(stdout);
+		say_ok("[%s]", text);
+	free(text);
 }
 
 static void do_stats(char *line)

@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Receive, completions of 64 bytes each. */
+#include "rx_slots.h"
+
+#define ALIKE_GROUP 4u /* completions taken without counting */
+
+/* When it came; without a clock of the device, when it is read. */
+static uint64_t stamp_of(struct rn_queue *q, const struct rn_cqe *e)
+{
+	struct rn_mlx5_clock *clock = &rn_mlx5_hwq_of(q->hwq)->clock;
+	uint64_t stamp = clock->ctx ? rn_mlx5_clock_time(clock, be64toh(e->timestamp)) : 0;
+
+	return stamp ? stamp : rn_wall_ns();
+}
+
+bool rn_single_take(struct rn_queue *q, struct rn_mlx5_rx *rx, struct rn_rx_burst *b,
+		    const struct rn_cqe *e)
+{
+	uint32_t drops = rn_cqe_drops(e);
+	struct rn_rx_about a = {
+		.len = be32toh(e->byte_cnt),
+		.hash = be32toh(e->rss_hash),
+		.index = rn_tag_index(&rx->tag, q, rn_cqe_tag(e)),
+		.flags = rn_cqe_flags(e->verified, e->headers),
+	};
+
+	if (rx->done == rx->posted || rn_cqe_wqe(e) != (uint16_t)rx->done)
+		return false;
+	a.flags |= rn_rx_rule_flag(a.index);
+	if (e->rss_type)
+		a.flags |= RAWNET_RX_HASH;
+	rx->alike = (struct rn_mlx5_alike) {.parsed = rn_cqe_parsed(e),
+					    .hashing = rn_cqe_hashing(e),
+					    .tag = rn_cqe_tag(e),
+					    .changes = rx->tag.changes,
+					    .valid = true,
+					    .flags = rn_rx_word0(0, 0, a.flags),
+					    .rule = rn_rx_word1(a.index, 0) ^
+						    be32toh(rn_cqe_hashing(e))};
+	if (__builtin_expect(q->stamps != NULL, 0)) {
+		a.stamp = stamp_of(q, e);
+		a.flags |= RAWNET_RX_STAMP;
+		q->stamps[q->rx.daemon & q->rx.mask] = a.stamp;
+	}
+	if (__builtin_expect(drops, 0))
+		rn_count(q, RAWNET_Q_RX_DROP_FULL, drops);
+	rn_rx_give(q, rx, b, &a);
+	rx->ci++;
+	b->n++;
+	return true;
+}
+
+/* A run of completions that may be alike, with the requests and slots that belong to them. What all
+ * its packets have in common is one number: flags, less the address of packet memory. */
+struct alike_run {
+	const struct rn_cqe *e;
+	const struct rn_data *wqe;
+	uint64_t *slot;
+	uint64_t tail; /* of the first */
+	uint64_t common, rule;
+	uint32_t hashing;
+	uint16_t parsed;
+};
+
+/* Two registers. */
+struct alike_taken {
+	uint64_t bytes; /* 32 bits up */
+	uint64_t left; /* of the packets that the run could have had */
+};
+
+/* 0: it is ours, a received packet, and of the request that is expected. One load answers: aligned,
+ * so it is of one moment, and what stands behind the barrier is not older. */
+static inline uint64_t differs(const struct rn_cqe *e, uint64_t tail)
+{
+	return (rn_cqe_tail(e) ^ tail) & RN_CQE_TAIL_MASK;
+}
+
+/* And it is like the last one. */
+static inline bool is_alike(const struct rn_cqe *e, const struct alike_run *r)
+{
+	return rn_cqe_parsed(e) == r->parsed && rn_cqe_hashing(e) == r->hashing;
+}
+
+/* The slot of one: its length. */
+static inline uint64_t alike_put(const struct alike_run *r, uint32_t i)
+{
+	uint64_t len = rn_cqe_len_up(&r->e[i]);
+
+	rn_rx_put(&r->slot[(size_t)2 * i], rn_rx_wqe_addr(&r->wqe[i]) + r->common + len,
+		  rn_cqe_hashed(&r->e[i]) ^ r->rule);
+	return len;
+}
+
+static inline void alike_pass(struct alike_run *r, uint32_t n)
+{
+	r->e += n;
+	r->wqe += n;
+	r->slot += (size_t)2 * n;
+	r->tail += n * RN_CQE_TAIL_NEXT;
+}
+
+/* The first four, if all are alike. */
+static inline bool group_is_alike(const struct alike_run *r)
+{
+	uint64_t any = 0;
+	bool alike = true;
+
+#pragma GCC unroll 4
+	for (uint32_t i = 0; i < ALIKE_GROUP; i++)
+		any |= rn_cqe_tail(&r->e[i]) ^ (r->tail + i * RN_CQE_TAIL_NEXT);
+	if (any & RN_CQE_TAIL_MASK)
+		return false;
+	rn_dma_read();
+#pragma GCC unroll 4
+	for (uint32_t i = 0; i < ALIKE_GROUP; i++)
+		alike = alike && is_alike(&r->e[i], r);
+	return alike;
+}
+
+/* At most n, checked and then written, in groups as long as there are whole ones. */
+static inline struct alike_taken alike_take(const struct alike_run *run, uint32_t n)
+{
+	struct alike_run r = *run;
+	uint64_t sum = 0;
+
+	for (; n >= ALIKE_GROUP && group_is_alike(&r); n -= ALIKE_GROUP) {
+#pragma GCC unroll 4
+		for (uint32_t i = 0; i < ALIKE_GROUP; i++)
+			sum += alike_put(&r, i);
+		alike_pass(&r, ALIKE_GROUP);
+	}
+	for (; n && !differs(r.e, r.tail); n--) {
+		rn_dma_read();
+		if (!is_alike(r.e, &r))
+			break;
+		sum += alike_put(&r, 0);
+		alike_pass(&r, 1);
+	}
+	return (struct alike_taken) {sum, n};
+}
+
+void rn_alike_take(struct rn_queue *q, struct rn_mlx5_rx *rx, struct rn_rx_burst *b, uint32_t most)
+{
+	const struct rn_mlx5_alike *like = &rx->alike;
+	const uint32_t cq_mask = (1u << rx->cq_log) - 1;
+	const struct alike_run run = {
+		.e = &rx->cqe[rx->ci & cq_mask],
+		.wqe = &rx->wqe[rx->done & rx->wq_mask],
+		.slot = (void *)&q->rx.slots[q->rx.daemon & q->rx.mask],
+		.tail = rn_cqe_tail_of(like->tag, (uint16_t)rx->done,
+				       RN_CQE_RECEIVED | rn_cqe_owner(rx->ci, rx->cq_log)),
+		.common = like->flags - rx->base,
+		.rule = like->rule,
+		.hashing = like->hashing,
+		.parsed = like->parsed,
+	};
+	struct alike_taken taken;
+	uint32_t n;
+
+	if (!like->valid || like->changes != rx->tag.changes || rx->elsewhere || q->stamps)
+		return;
+	n = rn_least(rn_rx_run(q, rx, rn_least(most, rx->posted - rx->done)),
+		     rn_to_end(rx->ci, cq_mask));
+	taken = alike_take(&run, n);
+	n -= (uint32_t)taken.left;
+	rn_rx_took(q, rx, b, n);
+	b->bytes += taken.bytes >> 32;
+	b->n += n;
+	rx->ci += n;
+}
