@@ -30,6 +30,9 @@ foreach(backend verbs mlx5)
     test_stopped_under_traffic test_what_was_published_stays test_stopped_out_of_turn
     test_nothing_reaches_the_kernel_in_the_gap test_group_and_waiting_rules_come_back test_client_that_died_meanwhile
     ENVIRONMENT ROUNDS=6)
+  rdma_system_test(churn_${backend}_test ${backend} churn_test ENVIRONMENT SECONDS_OF_CHURN=10)
+  rdma_system_test(churn_${backend}_long_test ${backend} churn_test ENVIRONMENT SECONDS_OF_CHURN=600
+    LABEL long TIMEOUT 1800)
   # Of the systems over the model this one is run under AddressSanitizer, too (.ci/run passes over names
   # that end as the others do).
   rdma_system_test(killed_${backend} ${backend} killed_test)
