@@ -4,12 +4,13 @@
  * queue may send by reference: what the NIC reads is what it checks, and a client that rewrites its
  * memory meanwhile gains nothing. Asked for by nic_policing.
  *
- * A send queue is guarded from before its first request to its end: what the daemon does not vouch
- * for is dropped. Mirrors of rules let more pass, and come and go with the rules. While all rules
- * of an attachment have theirs, its queues send by reference; with one that the tables cannot say,
- * or have no room for, all of it is checked by the daemon as ever, which vouches for each request.
- * So neither the order in which flows change nor one that is refused opens a hole: what may pass is
- * what stands in the tables, or was checked.
+ * A send queue is guarded from before its first request until it is destroyed, with what it still
+ * held: what the daemon does not vouch for is dropped. Mirrors of rules let more pass, and come and
+ * go with the rules. While all rules of an attachment have theirs, its queues send by reference;
+ * with one that the tables cannot say, or have no room for, all of it is checked by the daemon as
+ * ever, which vouches for each request. So neither the order in which flows change nor one that is
+ * refused opens a hole: what may pass is what stands in the tables, or was checked. Whom the policy
+ * lets spoof is guarded too, and vouched for, since a reload can end that.
  *
  * A queue is told to send by reference behind the last flow that this needs, and told not to before
  * the client hears of a rule without a mirror: none of its frames is lost. What is under way when a
@@ -124,7 +125,7 @@ void rn_mlx5_guard(struct rn_mlx5_port *m, struct rn_queue *q)
 {
 	struct rn_mlx5_queue *queue = rn_mlx5_queue_of(q);
 
-	if (m->no_nic_policing || !q->police || guard(m, queue->tx.sqn, queue->guard))
+	if (m->no_nic_policing || guard(m, queue->tx.sqn, queue->guard))
 		return;
 	queue->tx.vouched_be = htobe32(RN_VOUCHED);
 }

@@ -237,9 +237,9 @@ static int make_tx(struct rn_rdma *rdma, struct rn_queue *q, struct rn_mlx5_queu
 
 static void queue_free(struct rn_mlx5_port *port, struct rn_mlx5_queue *m)
 {
-	rn_mlx5_unguard(port, m);
 	if (m->rdma.qp)
 		ibv_destroy_qp(m->rdma.qp);
+	rn_mlx5_unguard(port, m); /* of a queue that executes nothing any more */
 	if (m->rdma.tx_cq)
 		ibv_destroy_cq(m->rdma.tx_cq);
 	if (m->rdma.wq)
