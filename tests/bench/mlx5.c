@@ -256,6 +256,8 @@ static void count_all(void)
 	report_count("receive, compressed completions", "rx-compressed", turn, 0, "a whole turn");
 	report_count("receive, not compressed", "rx-plain", turn, 0, "a whole turn");
 	report_count("transmit 64 B by reference", "tx-reference", turn, 0, "a whole turn");
+	report_count("transmit 64 B by reference, policed by the NIC", "tx-nic", turn, 0,
+		     "a whole turn");
 	report_count("transmit 64 B copied, checked, inline", "tx-inline", turn, 0, "a whole turn");
 	report_count("receive, verbs", "rx-verbs", turn, 0, "a whole turn");
 }

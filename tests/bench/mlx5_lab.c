@@ -104,7 +104,8 @@ static void rule(struct lab_port *l, uint32_t i)
 
 void lab_port(struct lab_port *l, const struct lab_plan *plan)
 {
-	struct rn_port_config config = {.police = plan->police, .n_pollers = 1};
+	struct rn_port_config config = {
+		.police = plan->police, .nic_policing = plan->police == LAB_BY_NIC, .n_pollers = 1};
 	struct rn_err err = {0};
 
 	*l = (struct lab_port) {.plan = *plan};

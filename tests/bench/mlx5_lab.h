@@ -21,10 +21,12 @@
 
 extern const char *const lab_dev[LAB_DEVICES]; /* interfaces of the devices, in their order */
 
+#define LAB_BY_NIC 2u
+
 struct lab_plan {
 	int device; /* of the model */
 	const char *backend;
-	bool police;
+	uint32_t police; /* false, true, LAB_BY_NIC */
 	uint32_t clients; /* attachments */
 	uint32_t ring; /* slots of each of their rings */
 	uint16_t sport; /* they send UDP from this port; 0: client i gets the generator's flow i,

@@ -29,6 +29,7 @@ static struct way ways[] = {
 	{"rx-plain", {1, "mlx5", true, 1, RING, 0, NULL, NULL}, .len = 0},
 	{"rx-verbs", {2, "verbs", true, 1, RING, 0, NULL, NULL}, .len = 0},
 	{"tx-reference", {3, "mlx5", false, 1, RING, 6001, NULL, NULL}, .len = 64},
+	{"tx-nic", {3, "mlx5", LAB_BY_NIC, 1, RING, 6008, NULL, NULL}, .len = 64},
 	{"tx-inline", {3, "mlx5", true, 1, RING, 6002, NULL, NULL}, .len = 64},
 	{"tx-head", {3, "mlx5", true, 1, RING, 6003, NULL, NULL}, .len = 512},
 	{"tx-inline-settled",
@@ -174,6 +175,8 @@ void part_paths(unsigned rounds, const char *dpdk, const char *no_dpdk)
 		    "completion to published slot, refill included");
 	part_report("transmit 64 B by reference", &way("tx-reference")->s, 15,
 		    "policing: none; slot to WQE, doorbell included");
+	part_report("transmit 64 B by reference, policed by the NIC", &way("tx-nic")->s, 15,
+		    "slot to WQE, doorbell included");
 	part_report("transmit 64 B copied, checked, inline", &way("tx-inline")->s, 30,
 		    "policing: copy, the default for 64 B");
 	part_report("transmit 512 B, headers copied and checked", &way("tx-head")->s, 0,
