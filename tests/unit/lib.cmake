@@ -7,6 +7,7 @@ foreach(test burst conn fault flow idmap restart route wait)
   rawnet_unit_test(lib_${test}_test SOURCES lib_${test}_test.c LIBS lib-fake
     INCLUDES ${CMAKE_SOURCE_DIR}/client-lib)
 endforeach()
+target_link_options(lib_wait_test PRIVATE -Wl,--wrap=recv)
 target_link_options(lib_fault_test PRIVATE
   -Wl,--wrap=malloc -Wl,--wrap=calloc -Wl,--wrap=aligned_alloc)
 

@@ -28,6 +28,20 @@ static struct rawnet_queue *q;
 static struct fake_attachment *peer;
 static int stop;
 
+/* The linker leads the library's calls here. */
+ssize_t __real_recv(int fd, void *buf, size_t size, int flags);
+ssize_t __wrap_recv(int fd, void *buf, size_t size, int flags);
+
+static bool no_memory;
+
+ssize_t __wrap_recv(int fd, void *buf, size_t size, int flags)
+{
+	if (!no_memory)
+		return __real_recv(fd, buf, size, flags);
+	errno = ENOBUFS;
+	return -1;
+}
+
 static int setup(void **state)
 {
 	struct rawnet_attach_options o = {
@@ -96,6 +110,18 @@ static void test_wait(void **state)
 	fake_done(peer, 0);
 	assert_int_equal(rawnet_wait(q, RAWNET_WAIT_TX, -1), 1);
 	assert_int_equal(rawnet_wait(q, RAWNET_WAIT_TX, 1), 0);
+}
+
+/* A wake-up that cannot be read wakes again and again. Before the deadline held whatever came, this
+ * never ended. */
+static void test_deadline(void **state)
+{
+	(void)state;
+	assert_int_equal(write(peer->q[0].wake_fd, "", 1), 1);
+	no_memory = true;
+	assert_int_equal(rawnet_wait(q, RAWNET_WAIT_RX, 20), 0);
+	no_memory = false;
+	assert_int_equal(rawnet_wait(q, RAWNET_WAIT_RX, 1), 0);
 }
 
 static int readable(int fd)
@@ -290,9 +316,13 @@ static void test_handovers_tx(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_wait),	   TEST(test_arm),
-		TEST(test_signal),	   TEST(test_handovers_wait),
-		TEST(test_handovers_poll), TEST(test_handovers_epoll),
+		TEST(test_wait),
+		TEST(test_deadline),
+		TEST(test_arm),
+		TEST(test_signal),
+		TEST(test_handovers_wait),
+		TEST(test_handovers_poll),
+		TEST(test_handovers_epoll),
 		TEST(test_handovers_tx),
 	};
 
