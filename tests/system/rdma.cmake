@@ -34,7 +34,7 @@ foreach(backend verbs mlx5)
   rdma_system_test(restart_${backend}_test ${backend} restart_test ARGS test_killed_under_traffic
     test_stopped_under_traffic test_what_was_published_stays test_stopped_out_of_turn
     test_nothing_reaches_the_kernel_in_the_gap test_group_and_waiting_rules_come_back test_client_that_died_meanwhile
-    ENVIRONMENT ROUNDS=6 LABEL ${short})
+    ENVIRONMENT ROUNDS=3 LABEL ${short})
   rdma_system_test(churn_${backend}_test ${backend} churn_test ENVIRONMENT SECONDS_OF_CHURN=10 LABEL ${short})
   rdma_system_test(churn_${backend}_long_test ${backend} churn_test ENVIRONMENT SECONDS_OF_CHURN=600
     LABEL long TIMEOUT 1800)
