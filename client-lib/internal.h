@@ -34,7 +34,7 @@
 #define RN_TIMEOUT_MS	   5000u
 #define RN_BACKOFF_MAX	   100u /* milliseconds between attempts to connect again */
 #define RN_BACKOFF_SOON	   8u /* the same, so soon after the loss: */
-#define RN_BACKOFF_SOON_NS 250000000u
+#define RN_BACKOFF_SOON_NS 1000000000u
 #define RN_LINE		   64u /* of the caches */
 #define RN_CALLS_MAX	   1024u /* events that wait for delivery */
 

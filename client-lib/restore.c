@@ -3,11 +3,11 @@
  * After the daemon was lost: connect again, attach again, add the rules again, subscribe again, and
  * tell the program. Runs in the library's thread or rawnet_process(), with the lock.
  *
- * Attempts follow each other in 1, 2, 4 and 8 ms, for a quarter of a second, in which a daemon that
- * restarts is back, each 8 ms; then in 16, 32 ... 100 ms. An attachment that is refused for a
- * reason that may pass (its interface is not there yet) is tried again at the same pace; one that
- * is refused for good ends, alone. The program hears `back` after the first pass, and of what that
- * pass could not bring back by events.
+ * Attempts follow each other in 1, 2, 4 and 8 ms, for a second, in which a daemon that restarts is
+ * back even where others have the cores, each 8 ms; then in 16, 32 ... 100 ms. An attachment that
+ * is refused for a reason that may pass (its interface is not there yet) is tried again at the same
+ * pace; one that is refused for good ends, alone. The program hears `back` after the first pass,
+ * and of what that pass could not bring back by events.
  */
 #include <errno.h>
 #include <string.h>

@@ -143,21 +143,21 @@ static int left_ms(int timeout_ms, uint64_t deadline)
 	return now < deadline ? (int)((deadline - now + 999999) / 1000000) : 0;
 }
 
+/* What wakes and is no news takes time, too: the deadline holds whatever comes. */
 static int sleep_for_news(struct rn_queue *rq, uint32_t what, int timeout_ms)
 {
 	const bool alone = (rq->q.at->rn->options.flags & RAWNET_NO_THREAD) != 0;
 	uint64_t deadline = 0;
 	struct epoll_event ev[2];
-	int n, r;
+	int n, r, left = -1;
 
 	if (timeout_ms > 0)
 		deadline = rn_now_ns() + (uint64_t)timeout_ms * 1000000;
-	while (!(r = news(rq, what))) {
-		n = epoll_wait(rq->poll_fd, ev, 2, left_ms(timeout_ms, deadline));
+	while (!(r = news(rq, what)) && left != 0) {
+		left = left_ms(timeout_ms, deadline);
+		n = epoll_wait(rq->poll_fd, ev, 2, left);
 		if (n < 0)
 			return rn_fail(-errno, "interrupted by a signal");
-		if (n == 0)
-			return 0;
 		/* Without a thread only the caller can connect again: let it, early. */
 		if (empty(rq, ev, n) && alone)
 			return news(rq, what);

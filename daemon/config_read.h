@@ -9,8 +9,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "err.h"
+#include "rawnet/flow.h"
 
 struct config_t; /* libconfig.h */
 struct config_setting_t;
@@ -58,6 +60,16 @@ int rn_read_list(struct rn_reader *r, const struct config_setting_t *s,
 bool rn_read_same(const struct rn_setting *table, const void *a, const void *b);
 /* The setting's text, or NULL with an error. */
 const char *rn_read_text(struct rn_reader *r, const struct config_setting_t *s);
+/* ---- config_values.c: 0, or -errno with an error ---- */
+
+/* A user or group by name or number. */
+int rn_read_user(struct rn_reader *r, const struct config_setting_t *s, uid_t *uid);
+int rn_read_gid(struct rn_reader *r, const struct config_setting_t *s, gid_t *gid);
+int rn_read_match(struct rn_reader *r, const struct config_setting_t *s, struct rawnet_match *m);
+/* A list of matches, into a new array. */
+int rn_read_matches(struct rn_reader *r, const struct config_setting_t *s,
+		    struct rawnet_match **array, uint32_t *n);
+
 /* Do the sections that were read fit together? (config_check.c) */
 int rn_config_check(struct rn_reader *r, const struct config_t *file);
 

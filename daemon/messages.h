@@ -10,8 +10,8 @@
 int rn_messages_start(struct rn_client *client);
 /* A request that the last daemon left unanswered. */
 void rn_messages_unanswered(struct rn_client *client, uint32_t id, uint32_t type);
-/* To a request whose handler said RN_LATER: the reply with its header, or, with rc < 0, the sentence
- * that refuses it. */
+/* To a request whose handler said RN_LATER: the reply with its header, or, with rc < 0, the
+ * sentence that refuses it. */
 void rn_messages_answer(struct rn_client *client, const struct rawnet_hdr *request, int rc,
 			const struct rawnet_hdr *reply, const char *text);
 /* The last message, if it fits the socket. */

@@ -10,8 +10,8 @@
 /* Room for one read of a dump (include/uapi/linux/netlink.h asks for at least 8 KiB). */
 #define RN_NETLINK_BUF 32768u
 
-/* One thread only, the asker's (asker.h). Sends a request and runs cb over all that comes back; -errno, the kernel's refusal included;
- * -ETIMEDOUT: no answer. */
+/* One thread only, the asker's (asker.h). Sends a request and runs cb over all that comes back;
+ * -errno, the kernel's refusal included; -ETIMEDOUT: no answer. */
 int rn_netlink_ask(struct nlmsghdr *nlh, mnl_cb_t cb, void *data);
 /* Asks for all links, or all addresses. A dump that changed under way is asked for again; cb sees
  * everything again then. */

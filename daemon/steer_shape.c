@@ -123,9 +123,9 @@ static struct rn_shape *make(struct rn_steer *s, const struct rn_key *mask)
 	if (!shape)
 		return NULL;
 	shape->mask = *mask;
-	for (uint8_t i = 0; i < sizeof(*mask) / 8; i++)
+	for (size_t i = 0; i < sizeof(*mask) / 8; i++)
 		if (((const uint64_t *)(const void *)mask)[i])
-			shape->word[shape->n_words++] = i;
+			shape->word[shape->n_words++] = (uint8_t)i;
 	shape->rules = make_table();
 	shape->spare = calloc(1, sizeof(*shape->spare));
 	if (!shape->rules || !shape->spare) {

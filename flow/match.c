@@ -328,38 +328,30 @@ void rn_match_key(const struct rawnet_match *m, const uint8_t port_mac[6], struc
 
 /* ---- relations ---- */
 
-bool rn_match_intersects(const struct rawnet_match *a, const struct rawnet_match *b,
-			 const uint8_t port_mac[6])
+/* Do a and b agree on what both fix? covers: and does b fix all that a does? */
+static bool agree(const struct rawnet_match *a, const struct rawnet_match *b,
+		  const uint8_t port_mac[6], bool covers)
 {
 	struct rn_key ka, ma, kb, mb;
-	const uint8_t *xa, *xb, *ya, *yb;
+	const uint8_t *xa = (const uint8_t *)&ka, *xb = (const uint8_t *)&kb;
+	const uint8_t *ya = (const uint8_t *)&ma, *yb = (const uint8_t *)&mb;
 
 	rn_match_key(a, port_mac, &ka, &ma);
 	rn_match_key(b, port_mac, &kb, &mb);
-	xa = (const uint8_t *)&ka;
-	xb = (const uint8_t *)&kb;
-	ya = (const uint8_t *)&ma;
-	yb = (const uint8_t *)&mb;
 	for (size_t i = 0; i < sizeof(ka); i++)
-		if ((xa[i] ^ xb[i]) & ya[i] & yb[i])
+		if (((xa[i] ^ xb[i]) & ya[i] & yb[i]) || (covers && (ya[i] & ~yb[i])))
 			return false;
 	return true;
+}
+
+bool rn_match_intersects(const struct rawnet_match *a, const struct rawnet_match *b,
+			 const uint8_t port_mac[6])
+{
+	return agree(a, b, port_mac, false);
 }
 
 bool rn_match_covers(const struct rawnet_match *a, const struct rawnet_match *b,
 		     const uint8_t port_mac[6])
 {
-	struct rn_key ka, ma, kb, mb;
-	const uint8_t *xa, *xb, *ya, *yb;
-
-	rn_match_key(a, port_mac, &ka, &ma);
-	rn_match_key(b, port_mac, &kb, &mb);
-	xa = (const uint8_t *)&ka;
-	xb = (const uint8_t *)&kb;
-	ya = (const uint8_t *)&ma;
-	yb = (const uint8_t *)&mb;
-	for (size_t i = 0; i < sizeof(ka); i++)
-		if ((ya[i] & ~yb[i]) || ((xa[i] ^ xb[i]) & ya[i]))
-			return false;
-	return true;
+	return agree(a, b, port_mac, true);
 }

@@ -2,6 +2,9 @@
 /*
  * A configuration: any text is taken or refused with a sentence that names the file; what is taken
  * keeps the promises that the daemon builds on. "@include" would read files of this machine.
+ *
+ * Seen to fail without its defence, by the seeds alone: pollers of a port not compared with those
+ * that there are (config_check.c).
  */
 #include <errno.h>
 #include <string.h>

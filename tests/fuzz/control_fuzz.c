@@ -7,6 +7,8 @@
  *
  * The input is a program: one byte says what happens, the next one to which client; requests take
  * their fields from what follows, ids from what exists, so that most of them mean something.
+ *
+ * Seen to fail without its defence, by the seeds alone: rules not given back in rn_usage_sub().
  */
 #include <errno.h>
 #include <string.h>

@@ -2,6 +2,8 @@
 /*
  * Requests to the exporter, at once and piece by piece: an answer, once there is one, stays the
  * same however much follows, and each has words. Only what has the page's name gets the page.
+ *
+ * Seen to fail without its defence, by the seeds alone: a request without end (HTTP_MOST).
  */
 #include <string.h>
 

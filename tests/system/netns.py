@@ -9,9 +9,11 @@
 """
 import contextlib
 import ctypes
+import itertools
 import json
 import os
 import re
+import select
 import shutil
 import signal
 import socket
@@ -55,11 +57,10 @@ def setns(fd):
 
 
 class Namespace:
-    number = 0
+    numbers = itertools.count(1)  # of all threads
 
     def __init__(self, name):
-        Namespace.number += 1
-        self.name = "rnt%d-%d-%s" % (os.getpid(), Namespace.number, name)
+        self.name = "rnt%d-%d-%s" % (os.getpid(), next(self.numbers), name)
         if subprocess.run(["ip", "netns", "add", self.name]).returncode:
             skip("no network namespaces here")
         self.fd = os.open("/run/netns/" + self.name, os.O_RDONLY)
@@ -145,6 +146,16 @@ class Namespace:
         subprocess.run(["ip", "netns", "del", self.name])
 
 
+def stacks(pid):
+    """Of the threads of a process."""
+    if shutil.which("gdb"):
+        return subprocess.run(["gdb", "-batch", "-p", str(pid), "-ex", "thread apply all bt"], timeout=60, text=True,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT).stdout
+    at = "/proc/%d/task" % pid
+    return "\n".join(open(os.path.join(at, t, "comm")).read() + open(os.path.join(at, t, "wchan")).read()
+                     for t in os.listdir(at))
+
+
 class Refused(Exception):
     """A request that was refused: .errno is its name, .text the sentence."""
 
@@ -155,6 +166,8 @@ class Refused(Exception):
 
 class Client:
     """system-client of an unprivileged user; see tests/system/client."""
+    silence = 100  # seconds that it may take for an answer
+    said = b""  # and not yet read
 
     def __init__(self, daemon, uid, label, sock=None):
         self.p = subprocess.Popen(
@@ -163,8 +176,21 @@ class Client:
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1)
         self.id = int(self.answer())
 
+    def line(self):
+        """What it says next. A client that stands still is looked at: where is it?"""
+        fd = self.p.stdout.fileno()
+        while b"\n" not in self.said:
+            if not select.select([fd], [], [], self.silence)[0]:
+                raise AssertionError("the client stands still\n" + stacks(self.p.pid))
+            more = os.read(fd, 65536)
+            if not more:
+                break
+            self.said += more
+        line, _, self.said = self.said.partition(b"\n")
+        return line.decode()
+
     def answer(self):
-        line = self.p.stdout.readline().rstrip("\n")
+        line = self.line()
         assert line, "the client died"
         if line.startswith("err "):
             raise Refused(line[4:])

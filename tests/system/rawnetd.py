@@ -20,9 +20,9 @@ BIN = os.environ.get("RAWNET_BIN", os.path.join(HERE, "../../build/release/bin")
 PATIENCE = 20  # seconds; a bound for what hangs, far above what anything here takes
 
 
-def until(what, condition, patience=PATIENCE):
+def until(what, condition, patience=None):
     """Waits for the condition and returns its value."""
-    end = time.monotonic() + patience
+    end = time.monotonic() + (patience or PATIENCE)
     while time.monotonic() < end:
         value = condition()
         if value:

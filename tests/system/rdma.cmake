@@ -24,6 +24,15 @@ foreach(backend verbs mlx5)
   rdma_system_test(errors_${backend}_test ${backend} errors_test)
   rdma_system_test(steering_${backend}_test ${backend} steering_test)
   rdma_system_test(device_${backend}_test ${backend} device_test)
+  rdma_system_test(gap_${backend}_test ${backend} gap_test)
+  # An interface that is removed is about XDP: the device's end of it is another program's here.
+  rdma_system_test(restart_${backend}_test ${backend} restart_test ARGS test_killed_under_traffic
+    test_stopped_under_traffic test_what_was_published_stays test_stopped_out_of_turn
+    test_nothing_reaches_the_kernel_in_the_gap test_group_and_waiting_rules_come_back test_client_that_died_meanwhile
+    ENVIRONMENT ROUNDS=6)
+  rdma_system_test(churn_${backend}_test ${backend} churn_test ENVIRONMENT SECONDS_OF_CHURN=10)
+  rdma_system_test(churn_${backend}_long_test ${backend} churn_test ENVIRONMENT SECONDS_OF_CHURN=600
+    LABEL long TIMEOUT 1800)
   # Of the systems over the model this one is run under AddressSanitizer, too (.ci/run passes over names
   # that end as the others do).
   rdma_system_test(killed_${backend} ${backend} killed_test)

@@ -3,6 +3,9 @@
  * The configuration: each setting with values that are possible and values that are not, where the
  * value goes, what an error says (file, line, the nearest word), and what must fit together across
  * sections. The table of cases has to name every setting that the daemon knows.
+ *
+ * Promise: a wrong configuration is refused. Seen to fail without its defence: check_rules() left
+ * out (config_check.c): a rule for a port that is not there was taken.
  */
 #include <errno.h>
 #include <setjmp.h>

@@ -2,6 +2,10 @@
 /*
  * Attachments by request: what the reply says and which descriptors come with it, fields and quotas
  * that are refused, what comes back when they end; lists and counters, and who may see what.
+ *
+ * Promise: a user has at most what the policy says. Seen to fail without its defence:
+ * bounds_what_a_user_has, with one of memory, queues or attachments left out of rn_policy_room():
+ * the one was had.
  */
 #include <errno.h>
 #include <setjmp.h>

@@ -3,6 +3,14 @@
  * Rules by request: added, checked, listed, moved, deleted, confirmed or rolled back, kept for a
  * label, shared by a group; refused with the errno and the words that say why, and then nothing has
  * changed; policy, protection, quotas and other users' rules.
+ *
+ * Promise: nobody takes what is another's, what the operator needs or what the policy does not
+ * grant. Seen to fail without its defence, the rule was there:
+ *   keeps_users_apart      no overlap looked for, or not in all shapes (steer_overlap.c)
+ *   protects_the_operator  check_protected() left out; force granted to all (policy.c)
+ *   keeps_to_the_policy    entries that fit any user; deny not looked at; allow that needs only to
+ *                          intersect
+ *   bounds_rules           rules left out of rn_policy_room()
  */
 #include <errno.h>
 #include <setjmp.h>

@@ -3,6 +3,14 @@
  * Messages on the control channel: HELLO and its versions, requests before it, requests that are
  * short, long, unknown or lie about their size, descriptors that nobody asked for, clients that do
  * not read, and the quota of connections.
+ *
+ * Promise: no message makes the daemon read what was not sent, and all before HELLO is refused.
+ * Seen to fail without its defence (messages.c):
+ *   ends_who_lies_about_sizes        either comparison of dispatch() left out: nobody was ended
+ *   takes_short_requests             request_space not zeroed: the last request's mask counted
+ *   ends_who_sends_too_much          one byte more than a request taken: nobody was ended
+ *   refuses_everything_before_hello  `greeted` not asked for: request 2 was answered
+ *   refuses_labels...                rn_policy_is_label() that takes all: the label was taken
  */
 #include <errno.h>
 #include <setjmp.h>

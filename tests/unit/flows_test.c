@@ -2,6 +2,9 @@
 /*
  * docs/flows.md against the code: each match that stands there is one, its table of rules is in the
  * order of shapes, and each word of the grammar stands there.
+ *
+ * Seen to fail without what it says: shapes with fewer bits first (rn_shape_compare()): the first
+ * row of the table "does not come before" the second.
  */
 #include <errno.h>
 #include <setjmp.h>

@@ -4,6 +4,10 @@
  * adaptive poller, the waker. Only the control channel is fake: it hands out the attachments that
  * the test made. Both programs sleep whenever they can, and so does the poller, so every packet of
  * the ping-pong crosses two sleeps; a lost wake-up hangs the test, which the alarm ends.
+ *
+ * Seen to fail without its defence: hung with the tx ring not looked at again behind the poller's
+ * flag (something_came()), and with a waker that clears `pending` behind the send or does not look
+ * again behind `asleep`.
  */
 #include <pthread.h>
 #include <setjmp.h>

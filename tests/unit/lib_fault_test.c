@@ -4,6 +4,9 @@
  * more each time, through a whole life: connect, attach, rules, a daemon killed by SIGKILL and its
  * return, close. Each must end in an errno with a sentence or in success, and leave nothing behind.
  * The fake daemon is a process of its own, so that it has limits of its own.
+ *
+ * Seen to fail without its defence: rn_attach_free() left out of rawnet_attach(): test_allocations,
+ * and 149,520 bytes in seven attachments leaked.
  */
 #include <errno.h>
 #include <poll.h>

@@ -2,6 +2,14 @@
 /*
  * Policy: which entry decides, what it allows and denies, what is protected on a port with
  * addresses, what force overrides, and the arithmetic of quotas at its edges.
+ *
+ * Promise: what the kernel said of a peer decides, and what is not granted is refused. Seen to fail
+ * without its defence (policy.c):
+ *   takes_the_first_entry...  RN_WHO_USER that fits every uid; groups not looked through
+ *   denies_what_intersects    deny not looked at
+ *   allows_what_is_covered    allow by rn_match_intersects()
+ *   protects_the_addresses... check_protected() left out; force granted to all
+ *   has_room_up_to_the_limit  any of its lines left out; memory compared as a sum, which wraps
  */
 #include <arpa/inet.h>
 #include <errno.h>

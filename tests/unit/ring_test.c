@@ -1,5 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What a poller believes of a client's index, and what it takes for a lie. */
+/*
+ * Promise: a poller believes a client's index only if it is at most a ring ahead of what was
+ * published, and not behind what it was. Seen to fail without its defence (rn_ring_look()):
+ *   what_is_given_back...  measured by r->daemon: an honest index was a lie
+ *   what_is_finished...    measured by r->daemon: eight slots where the client had posted none
+ *   nothing_goes_back      ahead alone looked at: an index that went back was taken
+ *   all of them            behind alone looked at: nine slots of a ring of eight
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

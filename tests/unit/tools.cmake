@@ -16,7 +16,8 @@ rawnet_unit_test(l3fwd_lpm_test SOURCES l3fwd_lpm_test.c ${l3fwd}/lpm4.c ${l3fwd
 rawnet_unit_test(l3fwd_routes_test SOURCES l3fwd_routes_test.c ${l3fwd}/routes.c ${l3fwd}/hops.c ${l3fwd}/lpm4.c ${l3fwd}/lpm6.c
   INCLUDES ${l3fwd})
 rawnet_unit_test(l3fwd_packet_test SOURCES l3fwd_packet_test.c ${l3fwd}/packet.c ${l3fwd}/lpm6.c INCLUDES ${l3fwd})
-rawnet_unit_test(l3fwd_hosts_test SOURCES l3fwd_hosts_test.c ${l3fwd}/hosts.c LIBS Threads::Threads INCLUDES ${l3fwd})
+rawnet_unit_test(l3fwd_due_test SOURCES l3fwd_due_test.c ${l3fwd}/due.c INCLUDES ${l3fwd})
+rawnet_unit_test(l3fwd_hosts_test SOURCES l3fwd_hosts_test.c ${l3fwd}/hosts.c ${l3fwd}/due.c LIBS Threads::Threads INCLUDES ${l3fwd})
 rawnet_unit_test(probe_test SOURCES probe_test.c LIBS rawnet-probes)
 rawnet_unit_test(keys_test SOURCES keys_test.c LIBS rawnet-probes)
 rawnet_unit_test(histogram_test SOURCES histogram_test.c

@@ -4,6 +4,13 @@
  * sleeps whenever it has nothing to do, one packet under way at a time, so that a wake-up that is
  * lost is never made up for by another: the test would stand still. Pauses around the time that a
  * poller spins make it sleep at every moment. tests/model-check has the argument.
+ *
+ * Promise: no wake-up is lost. Seen to fail without its defence, a client slept for ever:
+ *   poller  the tx ring not looked at again behind the flag (something_came())
+ *   waker   `pending` cleared behind the send, or the rings not looked at behind `asleep`
+ *   client  the ring not looked at again behind the flag (rawnet_ring_arm())
+ * That the fences are needed too is seen by the model checker only (tests/model-check): here the
+ * test passed without them.
  */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -3,30 +3,54 @@
  * See hosts.h. A set of WAYS entries for each hash, of which the first is for whoever is asked for;
  * once known he moves to one of the others. An entry has a sequence number that is odd while the
  * resolver writes it: a worker that reads it meanwhile takes it for a miss.
+ *
+ * What is due stands in a heap, so that a look of the resolver costs what is due and not what is
+ * known. Whoever is due and not in use leaves it, and comes back by the list that workers fill.
+ *
+ * The wire chooses whom the table is asked for. Which hosts share a set follows from a secret of
+ * the process: a hash that is linear and universal (two hosts share a set once in SETS secrets) is
+ * enough, since a set has no more than WAYS entries to look at, however many want to be in it.
  */
+#include "due.h"
 #include "hosts.h"
 #include "pause.h"
 
 #include <pthread.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 
-#define SETS 8192u
-#define WAYS 4u
-#define LIST 256u
+#define SETS_LOG 13u
+#define SETS	 (1u << SETS_LOG)
+#define WAYS	 4u
+#define LIST	 256u
+
+enum use {
+	UNUSED, /* since he was asked for last */
+	USED,
+	DORMANT, /* was not when he was due: not in the heap */
+	WANTED, /* was dormant and is in the list */
+	USES
+};
 
 struct entry {
 	uint32_t seq; /* atomic; 0: free, odd: being written */
-	uint32_t used; /* atomic: since the resolver looked last */
+	uint32_t use; /* atomic: enum use; above it, of a dormant one, bits of seq: whose it is */
 	uint64_t key[3]; /* atomic words of a struct l3_host */
 	struct l3_adj adj;
 	/* the resolver's */
-	uint64_t due, last; /* asks next, was used last */
+	struct l3_due due; /* asks next */
+	struct entry *asked; /* in the course of a look: the one asked for before it */
+	uint64_t last; /* was used last */
 	uint8_t tries; /* in vain */
 };
 
 struct l3_hosts {
 	struct entry entry[SETS][WAYS];
+	unsigned __int128 secret[4];
+	struct l3_dues dues;
+	struct l3_due *heap[SETS * WAYS];
 	pthread_mutex_t lock; /* of the list */
 	struct l3_host list[LIST];
 	uint32_t n;
@@ -36,8 +60,12 @@ struct l3_hosts *l3_hosts_create(void)
 {
 	struct l3_hosts *h = calloc(1, sizeof(*h));
 
-	if (h)
-		pthread_mutex_init(&h->lock, NULL);
+	if (!h || getrandom(h->secret, sizeof(h->secret), 0) != sizeof(h->secret)) {
+		free(h);
+		return NULL;
+	}
+	h->dues.heap = h->heap;
+	pthread_mutex_init(&h->lock, NULL);
 	return h;
 }
 
@@ -56,12 +84,11 @@ static void make_key(const struct l3_host *host, uint64_t key[3])
 
 static struct entry *set_of(struct l3_hosts *h, const uint64_t key[3])
 {
-	uint64_t x = key[0] * 0x9e3779b97f4a7c15u ^ key[1] * 0xc2b2ae3d27d4eb4fu ^
-		     key[2] * 0x165667b19e3779f9u;
+	unsigned __int128 sum = h->secret[3];
 
-	x ^= x >> 32;
-	x *= 0x9e3779b97f4a7c15u;
-	return h->entry[x >> 32 & (SETS - 1)];
+	for (unsigned i = 0; i < 3; i++)
+		sum += h->secret[i] * key[i];
+	return h->entry[sum >> (128 - SETS_LOG)];
 }
 
 static uint64_t load(const uint64_t *word)
@@ -75,6 +102,40 @@ static void store(uint64_t *word, uint64_t v)
 }
 
 /* ---- workers ---- */
+
+/* False: whoever has the list, or filled it, is faster. */
+static bool put_in_list(struct l3_hosts *h, const struct l3_host *host, bool *fresh)
+{
+	uint32_t i = 0;
+	bool in;
+
+	*fresh = false;
+	if (pthread_mutex_trylock(&h->lock))
+		return false;
+	while (i < h->n && memcmp(&h->list[i], host, sizeof(*host)) != 0)
+		i++;
+	if (i == h->n && h->n < LIST) {
+		h->list[h->n++] = *host;
+		*fresh = true;
+	}
+	in = i < h->n;
+	pthread_mutex_unlock(&h->lock);
+	return in;
+}
+
+/* He is used. A dormant one is asked for again when the resolver looks next, within a second. */
+static void use(struct l3_hosts *h, struct entry *e, const struct l3_host *host)
+{
+	uint32_t was = __atomic_load_n(&e->use, __ATOMIC_RELAXED);
+	bool fresh;
+
+	if (was == UNUSED)
+		__atomic_compare_exchange_n(&e->use, &was, USED, false, __ATOMIC_RELAXED,
+					    __ATOMIC_RELAXED);
+	else if (was % USES == DORMANT && put_in_list(h, host, &fresh))
+		__atomic_compare_exchange_n(&e->use, &was, was - DORMANT + WANTED, false,
+					    __ATOMIC_RELAXED, __ATOMIC_RELAXED);
+}
 
 bool l3_hosts_find(struct l3_hosts *h, const struct l3_host *host, struct l3_adj *adj)
 {
@@ -94,8 +155,7 @@ bool l3_hosts_find(struct l3_hosts *h, const struct l3_host *host, struct l3_adj
 		__atomic_thread_fence(__ATOMIC_ACQUIRE);
 		if (__atomic_load_n(&e->seq, __ATOMIC_RELAXED) != seq)
 			continue;
-		if (!__atomic_load_n(&e->used, __ATOMIC_RELAXED))
-			__atomic_store_n(&e->used, 1, __ATOMIC_RELAXED);
+		use(h, e, host);
 		return true;
 	}
 	return false;
@@ -103,19 +163,10 @@ bool l3_hosts_find(struct l3_hosts *h, const struct l3_host *host, struct l3_adj
 
 bool l3_hosts_want(struct l3_hosts *h, const struct l3_host *host)
 {
-	bool fresh = false;
-	uint32_t i = 0;
+	bool fresh;
 
-	/* Whoever finds it locked loses a packet that was lost already. */
-	if (pthread_mutex_trylock(&h->lock))
-		return false;
-	while (i < h->n && memcmp(&h->list[i], host, sizeof(*host)) != 0)
-		i++;
-	if (i == h->n && h->n < LIST) {
-		h->list[h->n++] = *host;
-		fresh = true;
-	}
-	pthread_mutex_unlock(&h->lock);
+	/* Who does not get in loses a packet that was lost already. */
+	put_in_list(h, host, &fresh);
 	return fresh;
 }
 
@@ -135,6 +186,20 @@ static void write_entry(struct entry *e, const uint64_t key[3], const struct l3_
 	__atomic_store_n(&e->seq, seq + 1 ? seq + 1 : 2, __ATOMIC_RELEASE);
 }
 
+static void set_use(struct entry *e, enum use u)
+{
+	__atomic_store_n(&e->use, (uint32_t)u, __ATOMIC_RELAXED);
+}
+
+/* He is there already, perhaps dormant. */
+static void wake(struct l3_hosts *h, struct entry *e)
+{
+	if (e->due.place)
+		return;
+	set_use(e, USED);
+	l3_due_put(&h->dues, &e->due, e->due.at);
+}
+
 static void take_in(struct l3_hosts *h, const struct l3_host *host, uint64_t now)
 {
 	const struct l3_adj unknown = {0, 0};
@@ -144,18 +209,20 @@ static void take_in(struct l3_hosts *h, const struct l3_host *host, uint64_t now
 	make_key(host, key);
 	set = set_of(h, key);
 	for (unsigned i = 0; i < WAYS; i++)
-		if (set[i].seq && !memcmp(set[i].key, key, sizeof(key)))
+		if (set[i].seq && !memcmp(set[i].key, key, sizeof(key))) {
+			wake(h, &set[i]);
 			return;
+		}
 	write_entry(set, key, &unknown);
-	set->due = 0;
 	set->last = now;
 	set->tries = 0;
-	__atomic_store_n(&set->used, 1, __ATOMIC_RELAXED);
+	set_use(set, USED);
+	l3_due_put(&h->dues, &set->due, 0);
 }
 
 /* He is known: from the first place of his set to the one that is free, or whose host is not known
  * any more, or was used least recently. */
-static void settle(struct entry *set)
+static void settle(struct l3_hosts *h, struct entry *set)
 {
 	static const uint64_t nobody[3];
 	const struct l3_adj unknown = {0, 0};
@@ -165,13 +232,13 @@ static void settle(struct entry *set)
 		if (!set[i].seq || !set[i].adj.to || set[i].last < to->last)
 			to = &set[i];
 	write_entry(to, set->key, &set->adj);
-	to->due = set->due;
 	to->last = set->last;
 	to->tries = set->tries;
-	__atomic_store_n(&to->used, __atomic_load_n(&set->used, __ATOMIC_RELAXED),
-			 __ATOMIC_RELAXED);
+	set_use(to, (enum use)__atomic_load_n(&set->use, __ATOMIC_RELAXED));
+	l3_due_put(&h->dues, &to->due, set->due.at);
 	write_entry(set, nobody, &unknown);
-	__atomic_store_n(&set->used, 0, __ATOMIC_RELAXED);
+	set_use(set, UNUSED);
+	l3_due_drop(&h->dues, &set->due);
 }
 
 static void take_list(struct l3_hosts *h, uint64_t now)
@@ -188,33 +255,48 @@ static void take_list(struct l3_hosts *h, uint64_t now)
 		take_in(h, &list[i], now);
 }
 
+/* He is due: asked for if he is in use, else dormant. */
+static bool is_asked(struct entry *e)
+{
+	uint32_t was = UNUSED;
+
+	return !__atomic_compare_exchange_n(&e->use, &was, e->seq * USES + DORMANT, false,
+					    __ATOMIC_RELAXED, __ATOMIC_RELAXED);
+}
+
 uint64_t l3_hosts_refresh(struct l3_hosts *h, uint64_t now,
 			  uint64_t (*ask)(void *arg, const struct l3_host *host, struct l3_adj *adj,
 					  uint8_t *tries),
 			  void *arg)
 {
-	uint64_t next = UINT64_MAX;
+	struct entry *asked = NULL;
 	struct l3_host host;
+	struct l3_due *due;
 
 	take_list(h, now);
-	for (struct entry *e = h->entry[0]; e < h->entry[0] + SETS * WAYS; e++) {
+	while ((due = l3_due_first(&h->dues)) && due->at <= now) {
+		struct entry *e = (void *)((char *)due - offsetof(struct entry, due));
 		struct l3_adj adj = e->adj;
 
-		if (!e->seq || !__atomic_load_n(&e->used, __ATOMIC_RELAXED))
+		l3_due_drop(&h->dues, due);
+		if (!is_asked(e))
 			continue;
-		if (e->due <= now) {
-			__atomic_store_n(&e->used, 0, __ATOMIC_RELAXED);
-			e->last = now;
-			memcpy(&host, e->key, sizeof(host));
-			e->due = ask(arg, &host, &adj, &e->tries);
-			write_entry(e, (const uint64_t[3]) {e->key[0], e->key[1], e->key[2]}, &adj);
-			if (l3_pause_is_eager(e->tries))
-				__atomic_store_n(&e->used, 1, __ATOMIC_RELAXED);
-		}
-		if (e->due < next)
-			next = e->due;
-		if (adj.to && (size_t)(e - h->entry[0]) % WAYS == 0)
-			settle(e);
+		set_use(e, UNUSED);
+		e->last = now;
+		memcpy(&host, e->key, sizeof(host));
+		e->due.at = ask(arg, &host, &adj, &e->tries);
+		write_entry(e, (const uint64_t[3]) {e->key[0], e->key[1], e->key[2]}, &adj);
+		if (l3_pause_is_eager(e->tries))
+			set_use(e, USED);
+		e->asked = asked;
+		asked = e;
 	}
-	return next;
+	/* Once each, though it may be due again by now. */
+	for (; asked; asked = asked->asked) {
+		l3_due_put(&h->dues, &asked->due, asked->due.at);
+		if (asked->adj.to && (size_t)(asked - h->entry[0]) % WAYS == 0)
+			settle(h, asked);
+	}
+	due = l3_due_first(&h->dues);
+	return due ? due->at : UINT64_MAX;
 }

@@ -29,7 +29,8 @@ bool l3_hosts_find(struct l3_hosts *hosts, const struct l3_host *host, struct l3
 /* True if it is new in the list, so that the resolver should wake up. */
 bool l3_hosts_want(struct l3_hosts *hosts, const struct l3_host *host);
 
-/* The resolver: takes in what is wanted, then calls ask() for every entry that is due and in use;
+/* The resolver: takes in what is wanted, then calls ask() for every entry that is due and in use,
+ * which is what it costs;
  * ask() fills in *adj (or leaves it), counts *tries (pause.h) and returns when it is due next. The
  * earliest of those. */
 uint64_t l3_hosts_refresh(struct l3_hosts *hosts, uint64_t now,

@@ -20,9 +20,8 @@
 
 #define BAD_SLOT (1ull << 63) /* in wr_id: the slot named no buffer; the rest is what it said */
 #define SENTINEL (1ull << 62) /* no slot's: see below */
-#define EPOCH(v)                                                                        \
-	((uint64_t)((v)->rx_epoch & 0x3fffffffu) << 32) /* between those and the offset \
-							 */
+/* between those and the offset */
+#define EPOCH(v)   ((uint64_t)((v)->rx_epoch & 0x3fffffffu) << 32)
 #define EPOCH_BITS (0x3fffffffull << 32)
 #define GROUP	   8u /* slots that are worth a call */
 
