@@ -333,11 +333,14 @@ static bool agree(const struct rawnet_match *a, const struct rawnet_match *b,
 		  const uint8_t port_mac[6], bool covers)
 {
 	struct rn_key ka, ma, kb, mb;
-	const uint8_t *xa = (const uint8_t *)&ka, *xb = (const uint8_t *)&kb;
-	const uint8_t *ya = (const uint8_t *)&ma, *yb = (const uint8_t *)&mb;
+	const uint8_t *xa, *ya, *xb, *yb;
 
 	rn_match_key(a, port_mac, &ka, &ma);
 	rn_match_key(b, port_mac, &kb, &mb);
+	xa = (const uint8_t *)&ka;
+	ya = (const uint8_t *)&ma;
+	xb = (const uint8_t *)&kb;
+	yb = (const uint8_t *)&mb;
 	for (size_t i = 0; i < sizeof(ka); i++)
 		if (((xa[i] ^ xb[i]) & ya[i] & yb[i]) || (covers && (ya[i] & ~yb[i])))
 			return false;
