@@ -7,6 +7,7 @@
  * Seen to fail without its defence:
  *   scan         who is new takes the place used least recently: 3,999 of 4,000 were lost
  *   secret       known constants: each table lost the same ones
+ *   in_a_row     without mixing, for one secret in eight: 770 to 3,400 of 4,000 had places
  *   pauses_grow  the first pause each time: 3,000 questions a minute instead of 20 at most
  */
 #include <pthread.h>
@@ -126,26 +127,28 @@ static void dormant(void **state)
 {
 	struct l3_host a = host(7);
 	struct l3_adj adj;
+	unsigned n;
 
 	(void)state;
 	l3_hosts_want(hosts, &a);
 	refresh(1);
 	assert_true(refresh(2000) == UINT64_MAX);
-	for (uint32_t n = 0; n < 256; n++) {
+	for (n = 0; n < 256; n++) {
 		struct l3_host h = host(n + 100);
 
 		assert_true(l3_hosts_want(hosts, &h));
 	}
 	assert_true(l3_hosts_find(hosts, &a, &adj));
 	refresh(2001);
-	assert_int_equal(asked, 257);
+	n = asked; /* of two that fall together the second waits */
+	assert_in_range(n, 230, 257);
 	assert_true(l3_hosts_find(hosts, &a, &adj));
 	assert_true(l3_hosts_find(hosts, &a, &adj));
 	refresh(2002);
-	assert_int_equal(asked, 258);
+	assert_int_equal(asked, n + 1);
 	assert_memory_equal(&last, &a, sizeof(a));
 	assert_true(refresh(2003) == UINT64_MAX);
-	assert_int_equal(asked, 258);
+	assert_int_equal(asked, n + 1);
 }
 
 /* Which hosts are in each other's way is another table's secret. */
@@ -213,6 +216,36 @@ static void flood(void **state)
 	assert_int_equal(full, 744);
 }
 
+/* Addresses in a row have places, whatever the secret. */
+static void in_a_row(void **state)
+{
+	enum {
+		ROW = 4000
+	};
+	struct l3_adj adj;
+
+	(void)state;
+	for (unsigned table = 0; table < 40; table++) {
+		unsigned placed = 0;
+
+		for (uint32_t n = 0; n < ROW; n++) {
+			struct l3_host h = host(n);
+
+			l3_hosts_want(hosts, &h);
+			if (n % 200 == 199)
+				refresh(n);
+		}
+		for (uint32_t n = 0; n < ROW; n++) {
+			struct l3_host h = host(n);
+
+			placed += l3_hosts_find(hosts, &h, &adj);
+		}
+		assert_in_range(placed, ROW * 96 / 100, ROW);
+		teardown(NULL);
+		assert_int_equal(setup(NULL), 0);
+	}
+}
+
 /* A scan of addresses that nobody has, all the while many are in use that answer. */
 static void scan(void **state)
 {
@@ -237,7 +270,7 @@ static void scan(void **state)
 
 		placed += has_place[n] = l3_hosts_find(hosts, &h, &adj);
 	}
-	assert_in_range(placed, LIVE * 98 / 100, LIVE);
+	assert_in_range(placed, LIVE * 96 / 100, LIVE);
 	nobody = 1000000;
 	for (uint32_t n = 0; n < 100000; n++) {
 		struct l3_host h = host(n + nobody);
@@ -350,6 +383,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(dormant, setup, teardown),
 		cmocka_unit_test_setup_teardown(secret, setup, teardown),
 		cmocka_unit_test_setup_teardown(flood, setup, teardown),
+		cmocka_unit_test_setup_teardown(in_a_row, setup, teardown),
 		cmocka_unit_test_setup_teardown(scan, setup, teardown),
 		cmocka_unit_test_setup_teardown(settles, setup, teardown),
 		cmocka_unit_test(pauses_grow),

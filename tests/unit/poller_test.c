@@ -15,6 +15,7 @@
 
 #include <cmocka.h>
 
+#include "attachment.h"
 #include "backend/backend.h"
 #include "poller.h"
 #include "state.h"
@@ -32,6 +33,7 @@ struct one {
 };
 
 static struct rn_port port;
+static struct rn_attachment owner = {.port = &port};
 static struct rn_hwq hwq = {.port = &port};
 static struct rn_poller *poller;
 static bool gives_back; /* one slot, without a packet moved */
@@ -55,6 +57,7 @@ static void one_open(struct one *o, uint32_t weight)
 {
 	memset(o, 0, sizeof(*o));
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, o->sockets), 0);
+	o->q.at = &owner;
 	o->q.hwq = &hwq;
 	o->q.state = &o->state;
 	o->q.rx.ctl = &o->rx;

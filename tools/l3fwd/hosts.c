@@ -8,8 +8,9 @@
  * known. Whoever is due and not in use leaves it, and comes back by the list that workers fill.
  *
  * The wire chooses whom the table is asked for. Which hosts share a set follows from a secret of
- * the process: a hash that is linear and universal (two hosts share a set once in SETS secrets) is
- * enough, since a set has no more than WAYS entries to look at, however many want to be in it.
+ * the process: a hash that is linear and universal is enough for that, since a set has no more than
+ * WAYS entries to look at, however many want to be in it. But addresses in a row are in a row under
+ * it, too, which fills few sets for one secret in eight: its bits are mixed.
  */
 #include "due.h"
 #include "hosts.h"
@@ -82,13 +83,22 @@ static void make_key(const struct l3_host *host, uint64_t key[3])
 	memcpy(key, host, sizeof(*host));
 }
 
+/* One to one; the last step of SplitMix64 (Steele, Lea, Flood: Fast splittable pseudorandom number
+ * generators, 2014). */
+static uint64_t mix(uint64_t x)
+{
+	x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9u;
+	x = (x ^ (x >> 27)) * 0x94d049bb133111ebu;
+	return x ^ (x >> 31);
+}
+
 static struct entry *set_of(struct l3_hosts *h, const uint64_t key[3])
 {
 	unsigned __int128 sum = h->secret[3];
 
 	for (unsigned i = 0; i < 3; i++)
 		sum += h->secret[i] * key[i];
-	return h->entry[sum >> (128 - SETS_LOG)];
+	return h->entry[mix((uint64_t)(sum >> 64)) >> (64 - SETS_LOG)];
 }
 
 static uint64_t load(const uint64_t *word)
