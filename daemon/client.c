@@ -279,15 +279,21 @@ uint64_t rn_client_memory(const struct rn_client *c)
 	return n;
 }
 
+/* Its rules are being deleted: nobody finds it any more, to give it others. */
+static bool is_going(const struct rn_client *c, const struct rn_attachment *at)
+{
+	return c->dead || c->detaching == at;
+}
+
 struct rn_attachment *rn_attachment_by_id(const struct rn_daemon *d, uint32_t id)
 {
 	struct rn_client *c;
 
 	cds_list_for_each_entry (c, &d->clients, list) {
-		struct rn_attachment *at = c->dead ? NULL : rn_client_attachment(c, id);
+		struct rn_attachment *at = rn_client_attachment(c, id);
 
 		if (at)
-			return at;
+			return is_going(c, at) ? NULL : at;
 	}
 	return NULL;
 }
@@ -301,9 +307,8 @@ struct rn_attachment *rn_attachment_by_label(const struct rn_daemon *d, const ch
 	if (!s || !label[0])
 		return NULL;
 	cds_list_for_each_entry (at, &s->port->attachments, list) {
-		const struct rn_client *c = at->client;
-
-		if (!c->dead && (any || at->uid == uid) && !strcmp(at->label, label))
+		if (!is_going(at->client, at) && (any || at->uid == uid) &&
+		    !strcmp(at->label, label))
 			return at;
 	}
 	return NULL;

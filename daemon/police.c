@@ -323,12 +323,7 @@ static __attribute__((noinline)) int judge(struct rn_queue *q, const uint8_t *fr
 
 bool rn_police_by_hint(const struct rn_queue *q, const uint8_t *frame, uint32_t len, int tci)
 {
-	uint8_t head[RN_POLICE_HEAD] = {0};
-
-	if (len >= RN_POLICE_HEAD)
-		return rn_police_hinted(q, frame, len, tci);
-	memcpy(head, frame, len);
-	return rn_police_hinted(q, head, len, tci);
+	return rn_police_valid(&q->hint, tci) && rn_head_agrees_frame(&q->hint.head, frame, len);
 }
 
 int rn_police(struct rn_queue *q, const uint8_t *frame, uint32_t len, int tci)

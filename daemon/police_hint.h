@@ -13,13 +13,19 @@
 
 extern uint64_t rn_police_epoch; /* of rules and addresses; police.c */
 
+/* Of the rules and addresses there are, and about frames with this tag. */
+static inline bool rn_police_valid(const struct rn_police_hint *h, int tci)
+{
+	/* acquire: pairs with the release in rn_police_changed(). */
+	return h->epoch == __atomic_load_n(&rn_police_epoch, __ATOMIC_ACQUIRE) &&
+	       (tci < 0 ? -1 : tci & 0xfff) == h->vlan;
+}
+
 /* head: RN_POLICE_HEAD readable bytes, as for rn_head_agrees(). */
 static inline bool rn_police_agrees(const struct rn_police_hint *h, const uint8_t *head,
 				    uint32_t len, int tci)
 {
-	/* acquire: pairs with the release in rn_police_changed(). */
-	return h->epoch == __atomic_load_n(&rn_police_epoch, __ATOMIC_ACQUIRE) &&
-	       (tci < 0 ? -1 : tci & 0xfff) == h->vlan && rn_head_agrees(&h->head, head, len);
+	return rn_police_valid(h, tci) && rn_head_agrees(&h->head, head, len);
 }
 
 static inline bool rn_police_hinted(const struct rn_queue *q, const uint8_t *head, uint32_t len,
