@@ -216,31 +216,42 @@ static void flood(void **state)
 	assert_int_equal(full, 744);
 }
 
+/* n addresses in a row; who finds no place is asked for once more, as his next packet does. How
+ * many have one. */
+static unsigned settle_row(uint32_t n, uint64_t *now)
+{
+	unsigned placed = 0;
+	struct l3_adj adj;
+
+	for (unsigned packet = 0; packet < 2; packet++)
+		for (uint32_t i = 0; i < n; i++) {
+			struct l3_host h = host(i);
+
+			if (!l3_hosts_find(hosts, &h, &adj))
+				l3_hosts_want(hosts, &h);
+			if (i % 200 == 199)
+				refresh(*now += 2000);
+		}
+	for (uint32_t i = 0; i < n; i++) {
+		struct l3_host h = host(i);
+
+		placed += l3_hosts_find(hosts, &h, &adj);
+	}
+	return placed;
+}
+
 /* Addresses in a row have places, whatever the secret. */
 static void in_a_row(void **state)
 {
 	enum {
 		ROW = 4000
 	};
-	struct l3_adj adj;
 
 	(void)state;
 	for (unsigned table = 0; table < 40; table++) {
-		unsigned placed = 0;
+		uint64_t now = 1;
 
-		for (uint32_t n = 0; n < ROW; n++) {
-			struct l3_host h = host(n);
-
-			l3_hosts_want(hosts, &h);
-			if (n % 200 == 199)
-				refresh(n);
-		}
-		for (uint32_t n = 0; n < ROW; n++) {
-			struct l3_host h = host(n);
-
-			placed += l3_hosts_find(hosts, &h, &adj);
-		}
-		assert_in_range(placed, ROW * 96 / 100, ROW);
+		assert_in_range(settle_row(ROW, &now), ROW * 98 / 100, ROW);
 		teardown(NULL);
 		assert_int_equal(setup(NULL), 0);
 	}
@@ -254,23 +265,16 @@ static void scan(void **state)
 	};
 	struct l3_adj adj;
 	uint64_t now = 1;
-	unsigned lost = 0, placed = 0;
+	unsigned lost = 0;
 	static bool has_place[LIVE];
 
 	(void)state;
-	for (uint32_t n = 0; n < LIVE; n++) {
-		struct l3_host h = host(n);
-
-		l3_hosts_want(hosts, &h);
-		if (n % 200 == 199)
-			refresh(now += 2000);
-	}
+	assert_in_range(settle_row(LIVE, &now), LIVE * 98 / 100, LIVE);
 	for (uint32_t n = 0; n < LIVE; n++) { /* more than three of one hash share */
 		struct l3_host h = host(n);
 
-		placed += has_place[n] = l3_hosts_find(hosts, &h, &adj);
+		has_place[n] = l3_hosts_find(hosts, &h, &adj);
 	}
-	assert_in_range(placed, LIVE * 96 / 100, LIVE);
 	nobody = 1000000;
 	for (uint32_t n = 0; n < 100000; n++) {
 		struct l3_host h = host(n + nobody);
