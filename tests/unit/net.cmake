@@ -4,7 +4,9 @@ rawnet_unit_test(netdev_test SOURCES netdev_test.c LIBS rawnet-net PkgConfig::mn
 rawnet_unit_test(copies_test SOURCES copies_test.c LIBS rawnet-net PkgConfig::urcu-qsbr)
 rawnet_unit_test(route_test SOURCES route_test.c LIBS rawnet-net PkgConfig::mnl PkgConfig::urcu-qsbr)
 rawnet_unit_test(neigh_test SOURCES neigh_test.c LIBS rawnet-net PkgConfig::urcu-qsbr)
-rawnet_unit_test(police_test SOURCES police_test.c LIBS rawnet-net rawnet-flow PkgConfig::urcu-qsbr)
-rawnet_unit_test(police_steer_test SOURCES police_test.c
-  LIBS rawnet-net rawnet-steer rawnet-flow PkgConfig::urcu-qsbr)
-target_compile_definitions(police_steer_test PRIVATE REAL_TABLE)
+foreach(test police police_random)
+  rawnet_unit_test(${test}_test SOURCES ${test}_test.c LIBS rawnet-net rawnet-flow PkgConfig::urcu-qsbr)
+  rawnet_unit_test(${test}_steer_test SOURCES ${test}_test.c
+    LIBS rawnet-net rawnet-steer rawnet-flow PkgConfig::urcu-qsbr)
+  target_compile_definitions(${test}_steer_test PRIVATE REAL_TABLE)
+endforeach()
