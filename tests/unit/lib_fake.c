@@ -11,15 +11,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "../must.h"
 #include "lib_fake.h"
-
-#define must(condition)                                                                 \
-	do {                                                                            \
-		if (!(condition)) {                                                     \
-			fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #condition); \
-			abort();                                                        \
-		}                                                                       \
-	} while (0)
 
 void fake_path(char path[100])
 {

@@ -4,15 +4,8 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "../must.h"
 #include "lib_fake.h"
-
-#define must(condition)                                                                 \
-	do {                                                                            \
-		if (!(condition)) {                                                     \
-			fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #condition); \
-			abort();                                                        \
-		}                                                                       \
-	} while (0)
 
 static void wake(struct rawnet_ring_ctl *ctl, int fd)
 {
