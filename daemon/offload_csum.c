@@ -6,6 +6,7 @@
  */
 #include "offload.h"
 
+#include <endian.h>
 #include <string.h>
 
 #include "wire.h"
@@ -146,17 +147,9 @@ bool rn_ip_layout(const uint8_t *frame, uint32_t len, bool any_length, struct rn
 uint64_t rn_csum_pseudo(const uint8_t *frame, const struct rn_ip_layout *ip, uint32_t l4_len)
 {
 	const uint8_t *h = frame + ip->l3;
-	const uint8_t tail[8] = {(uint8_t)(l4_len >> 24),
-				 (uint8_t)(l4_len >> 16),
-				 (uint8_t)(l4_len >> 8),
-				 (uint8_t)l4_len,
-				 0,
-				 0,
-				 0,
-				 ip->proto};
-	uint64_t sum = ip->version == 4 ? add_tail(0, h + 12, 8) : add_tail(0, h + 8, 32);
+	const uint64_t sum = ip->version == 4 ? add_tail(0, h + 12, 8) : add_tail(0, h + 8, 32);
 
-	return add_tail(sum, tail, sizeof(tail));
+	return sum + htobe32(l4_len) + htobe32(ip->proto);
 }
 
 void rn_csum_ip4(uint8_t *header, uint32_t len)
