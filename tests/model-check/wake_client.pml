@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * A client sleeps and the daemon wakes it: client-lib/wait.c and rawnet/ring.h; publish() is
- * rn_poller_publish() and wake_told() of daemon/poller_turn.c, then wakes.c, waker.c. The client may give up waiting at any time, and wait again.
- * The poller may put a wake-up off for as long as it likes (wakes.h), until it sleeps itself. The
- * waker is a thread of its own; there is one queue, so one slot and one ring that feeds it.
+ * rn_poller_publish() and wake_told() of daemon/poller_turn.c; wakes.c, waker.c. The client may give
+ * up waiting at any time, and wait again. The poller may put a wake-up off for as long as it likes
+ * (wakes.h), until it sleeps itself. The waker is a thread of its own; there is one queue, so one
+ * slot and one ring that feeds it.
  *
  * Shown: the client gets all PACKETS packets; a client that sleeps for ever is a deadlock, which the
  * checker reports.
