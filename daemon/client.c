@@ -164,6 +164,8 @@ static struct rawnet_quota cost(const struct rn_attachment *at)
 
 int rn_client_add_attachment(struct rn_client *c, struct rn_attachment *at)
 {
+	int rc;
+
 	if (c->n_attachments == c->max_attachments) {
 		uint32_t more = c->max_attachments ? 2 * c->max_attachments : 4;
 		void *p = realloc(c->attachments, more * sizeof(*c->attachments));
@@ -173,6 +175,9 @@ int rn_client_add_attachment(struct rn_client *c, struct rn_attachment *at)
 		c->attachments = p;
 		c->max_attachments = more;
 	}
+	rc = rn_attachments_add(c->daemon, at);
+	if (rc)
+		return rc;
 	c->attachments[c->n_attachments++] = at;
 	rn_probe_attach(at, c->id);
 	return 0;
@@ -207,6 +212,7 @@ static void release(struct rn_client *c, struct rn_attachment *at, bool last)
 		      at->uid, "attachment %u", at->id);
 	rn_probe_detach(at, c->id);
 	rn_adopt_drop(at, last);
+	rn_attachments_remove(c->daemon, at);
 	back.queues -= rn_attachment_free(at);
 	if (u)
 		rn_usage_sub(u, &back);
@@ -277,41 +283,6 @@ uint64_t rn_client_memory(const struct rn_client *c)
 	for (uint32_t i = 0; i < c->n_attachments; i++)
 		n += c->attachments[i]->memory;
 	return n;
-}
-
-/* Its rules are being deleted: nobody finds it any more, to give it others. */
-static bool is_going(const struct rn_client *c, const struct rn_attachment *at)
-{
-	return c->dead || c->detaching == at;
-}
-
-struct rn_attachment *rn_attachment_by_id(const struct rn_daemon *d, uint32_t id)
-{
-	struct rn_client *c;
-
-	cds_list_for_each_entry (c, &d->clients, list) {
-		struct rn_attachment *at = rn_client_attachment(c, id);
-
-		if (at)
-			return is_going(c, at) ? NULL : at;
-	}
-	return NULL;
-}
-
-struct rn_attachment *rn_attachment_by_label(const struct rn_daemon *d, const char *dev,
-					     const char *label, uint32_t uid, bool any)
-{
-	const struct rn_served *s = rn_daemon_port(d, dev);
-	struct rn_attachment *at;
-
-	if (!s || !label[0])
-		return NULL;
-	cds_list_for_each_entry (at, &s->port->attachments, list) {
-		if (!is_going(at->client, at) && (any || at->uid == uid) &&
-		    !strcmp(at->label, label))
-			return at;
-	}
-	return NULL;
 }
 
 /* ---- the end ---- */
