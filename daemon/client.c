@@ -55,13 +55,16 @@ static int identify(struct rn_client *c, struct rn_err *err)
 static int admit(struct rn_client *c, struct rn_err *err)
 {
 	const struct rn_policy_entry *e = rn_policy_entry(c->daemon->config, &c->peer, NULL);
-	static const struct rn_policy_entry stranger = {.limit = {.connections = 16}};
+	static const struct rn_policy_entry stranger = {.limit = {.connections = 16, .users = 64}};
+	const struct rn_policy_entry *bound = e || c->peer.uid == 0 ? e : &stranger;
 	struct rn_usage *u = rn_usage_of(&c->daemon->usages, c->peer.uid);
 	int rc;
 
 	if (!u)
 		return rn_fail(err, -ENOMEM, "out of memory");
-	rc = rn_policy_room(e || c->peer.uid == 0 ? e : &stranger, u, &one_connection, err);
+	rc = rn_policy_room(bound, u, &one_connection, err);
+	if (!rc && bound)
+		rc = rn_policy_admit(e, bound->limit.users, &c->daemon->usages, u, err);
 	/* A uid that is refused leaves no entry behind. */
 	if (!rc)
 		rn_usage_add(u, &one_connection);
@@ -148,6 +151,7 @@ struct rn_client *rn_client_adopt(struct rn_daemon *d, int fd, const char *socke
 		client_free(c, false);
 		return NULL;
 	}
+	u->by = rn_policy_key(rn_policy_entry(d->config, &c->peer, NULL));
 	rn_usage_add(u, &one_connection);
 	if (d->next_client < id)
 		d->next_client = id;
