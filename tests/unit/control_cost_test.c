@@ -112,7 +112,7 @@ static void list_again_and_again(unsigned others)
 static void leaves_at_the_cost_of_its_own(void **state)
 {
 	(void)state;
-	steps_do_not_grow(leave_again_and_again, 1000, 100000, 1);
+	steps_do_not_grow(leave_again_and_again, 1000, 100000, 4);
 }
 
 static void lists_at_the_cost_of_the_page(void **state)

@@ -155,13 +155,13 @@ static void gives_indexes_out_again(void **state)
 static void leaves_at_the_cost_of_its_own(void **state)
 {
 	(void)state;
-	steps_do_not_grow(leave_again_and_again, FEW, MANY, 1);
+	steps_do_not_grow(leave_again_and_again, FEW, MANY, 4);
 }
 
 static void arrives_at_the_cost_of_its_own(void **state)
 {
 	(void)state;
-	steps_do_not_grow(arrive_again_and_again, FEW, MANY, 1);
+	steps_do_not_grow(arrive_again_and_again, FEW, MANY, 4);
 }
 
 int main(void)
