@@ -31,7 +31,8 @@ static int empty_socket(struct rn_queue *rq)
 	do
 		n = recv(rq->q.wake_fd, bytes, sizeof(bytes), MSG_DONTWAIT);
 	while (n == (ssize_t)sizeof(bytes) || (n < 0 && errno == EINTR));
-	/* Fewer: those were all. EAGAIN; or a failure that passes, and the bytes are still there. */
+	/* Fewer: those were all. EAGAIN; or a failure that passes, and the bytes are still there.
+	 */
 	if (n > 0 || (n < 0 && errno != ECONNRESET))
 		return 0;
 	epoll_ctl(rq->poll_fd, EPOLL_CTL_DEL, rq->q.wake_fd, NULL);

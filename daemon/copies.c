@@ -23,11 +23,11 @@
 #include "backend/backend.h"
 #include "poller.h"
 #include "tx.h"
+#include "wire.h"
 
 #define FRAMES	     256u
 #define FRAMES_BLOCK 8u
 #define RATE_DEFAULT 10000u
-#define TAG_LEN	     4u
 #define MACS_LEN     12u
 #define NSEC	     1000000000u
 #define LOSS_NS	     100000000u /* the kernel's count of losses is asked for at most that often */

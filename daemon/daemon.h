@@ -92,6 +92,8 @@ void rn_daemon_hand_over(struct rn_daemon *daemon);
 int rn_daemon_on_fault(sd_event_source *source, int fd, uint32_t revents, void *daemon);
 /* Listens to what the port's device says of itself, if it does (repair.c). */
 int rn_daemon_watch_device(struct rn_daemon *daemon, struct rn_served *served, struct rn_err *err);
+/* Follows what the kernel tells of the ports' interfaces (interfaces.c). */
+int rn_daemon_watch_interfaces(struct rn_daemon *daemon, struct rn_err *err);
 /* Those of the interface, anew. */
 void rn_daemon_load_addresses(struct rn_port *port);
 

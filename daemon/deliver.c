@@ -27,7 +27,7 @@ static uint32_t *source(struct rn_queue *q)
 /* Asks for what will be written a few packets from now: the lines belong to the client's core, and
  * a packet makes so many other stores that the store buffer alone would wait for one line at a
  * time. Only of what the client has posted: it may be at work on the rest. */
-static void fetch_ahead(const struct rn_queue *q, uint32_t at)
+static inline void fetch_ahead(const struct rn_queue *q, uint32_t at)
 {
 	const struct rn_ring *r = &q->rx;
 	uint32_t buf;
@@ -44,7 +44,7 @@ static void fetch_ahead(const struct rn_queue *q, uint32_t at)
 }
 
 /* The next posted slot, or NULL: nothing is posted, or the client lies. */
-static struct rawnet_slot *posted(struct rn_queue *q)
+static inline struct rawnet_slot *posted(struct rn_queue *q)
 {
 	struct rn_ring *r = &q->rx;
 	uint32_t at = *source(q);
@@ -63,7 +63,7 @@ static struct rawnet_slot *posted(struct rn_queue *q)
 
 /* Writes the slot in place: it is the client's at the next publication, for which the queue has to
  * be touched. The order of stores is for who finds them after this process was killed. */
-static void write_slot(struct rn_queue *q, const uint64_t w[2])
+static inline void write_slot(struct rn_queue *q, const uint64_t w[2])
 {
 	uint64_t *slot = (void *)&q->rx.slots[q->rx.daemon & q->rx.mask];
 
@@ -368,13 +368,24 @@ bool rn_deliver_local(struct rn_hwq *hwq, const struct rn_attachment *from, stru
 
 /* ---- bursts ---- */
 
-void rn_burst_begin(struct rn_burst *b, struct rn_hwq *hwq)
+static void forget(struct rn_burst *b)
 {
-	b->hwq = hwq;
 	b->rule = NULL;
 	b->q = NULL;
 	b->frames = b->taken = 0;
 	b->bytes = b->bytes_taken = 0;
+}
+
+/* What is remembered holds for the whole burst if it does now: a rule that goes meanwhile is there
+ * until the turn's end. */
+void rn_burst_begin(struct rn_burst *b, struct rn_hwq *hwq)
+{
+	struct rn_last *last = &hwq->last;
+
+	b->hwq = hwq;
+	if (last->changes != rn_steer_changes(hwq->port->steer))
+		last->rule = NULL;
+	forget(b);
 }
 
 void rn_burst_end(struct rn_burst *b)
@@ -387,7 +398,7 @@ void rn_burst_end(struct rn_burst *b)
 	rn_count(b->q, RAWNET_Q_RX_BYTES, b->bytes_taken);
 	if (b->taken)
 		rn_poller_touch(b->q->poller, b->q);
-	rn_burst_begin(b, b->hwq);
+	forget(b);
 }
 
 /* The queue that gets every frame of the rule, if there is one, and nobody asks for more than the
@@ -422,8 +433,24 @@ static void turn_to(struct rn_burst *b, const struct rn_rule *rule, const struct
 	b->rule = b->q ? rule : NULL;
 }
 
+#define WORD 16u
+
+/* Short frames come by the million: without a call. */
+static inline void copy_frame(uint8_t *to, const uint8_t *from, uint32_t len)
+{
+	uint32_t i;
+
+	if (len < WORD || len > 8 * WORD) {
+		memcpy(to, from, len);
+		return;
+	}
+	for (i = 0; i + WORD < len; i += WORD)
+		memcpy(to + i, from + i, WORD);
+	memcpy(to + len - WORD, from + len - WORD, WORD);
+}
+
 /* As rn_deliver_to, of which it is the common case. False: it is not. */
-static bool put(struct rn_burst *b, const uint8_t *data, uint32_t len)
+static inline bool put(struct rn_burst *b, const uint8_t *data, uint32_t len)
 {
 	struct rn_queue *q = b->q;
 	const struct rawnet_slot *slot = posted(q);
@@ -436,7 +463,7 @@ static bool put(struct rn_burst *b, const uint8_t *data, uint32_t len)
 	if (buf >= q->n_bufs)
 		return false;
 	off = (buf << q->buf_shift) + q->headroom + start(q, buf, len);
-	memcpy(q->mem + off, data, len);
+	copy_frame(q->mem + off, data, len);
 	w[0] = off | (uint64_t)len << 32 | (uint64_t)RAWNET_RX_RULE << 48;
 	w[1] = b->index;
 	write_slot(q, w);
@@ -447,9 +474,13 @@ static bool put(struct rn_burst *b, const uint8_t *data, uint32_t len)
 
 void rn_burst_frame(struct rn_burst *b, const uint8_t *data, uint32_t len)
 {
-	const struct rn_rule *rule = classify(b->hwq, data, len, -1);
+	const struct rn_last *last = &b->hwq->last;
+	const struct rn_rule *rule;
 	struct rn_frame f;
 
+	rule = last->rule && last->tci == -1 && rn_head_agrees_frame(&last->head, data, len)
+		       ? last->rule
+		       : look_up(b->hwq, data, len, -1);
 	if (rule && rule == b->rule) {
 		b->frames++;
 		b->bytes += len;

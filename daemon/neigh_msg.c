@@ -5,19 +5,13 @@
 #include <string.h>
 
 #include "offload.h"
+#include "wire.h"
 
-#define ETH_HEADER 14u
-#define ARP_LEN	   28u
-#define IP6_HEADER 40u
 #define ND_LEN	   24u /* NS and NA without options */
 #define OPTION_LEN 8u
 #define HOPS	   255u
-#define ICMP6	   58u
 
 enum {
-	TYPE_ARP = 0x0806,
-	TYPE_IP6 = 0x86dd,
-	TYPE_TAG = 0x8100,
 	ARP_REQUEST = 1,
 	ARP_REPLY = 2,
 	ND_NS = 135,
@@ -32,11 +26,6 @@ static const uint8_t zeros[16];
 static const uint8_t broadcast[6] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
 static const uint8_t all_nodes[16] = {0xff, 0x02, [15] = 1};
 static const uint8_t all_nodes_mac[6] = {0x33, 0x33, 0, 0, 0, 1};
-
-static uint32_t get16(const uint8_t *p)
-{
-	return (uint32_t)p[0] << 8 | p[1];
-}
 
 static uint8_t *put(uint8_t *p, const void *data, uint32_t len)
 {
@@ -55,7 +44,7 @@ static bool parse_arp(const uint8_t *arp, uint32_t len, struct rn_question *q)
 {
 	static const uint8_t ethernet_ip4[6] = {0, 1, 8, 0, 6, 4};
 
-	if (len < ARP_LEN || memcmp(arp, ethernet_ip4, 6) != 0 || get16(arp + 6) != ARP_REQUEST)
+	if (len < ARP_LEN || memcmp(arp, ethernet_ip4, 6) != 0 || rn_get16(arp + 6) != ARP_REQUEST)
 		return false;
 	q->family = 4;
 	memcpy(q->mac, arp + 8, 6);
@@ -95,7 +84,7 @@ static bool parse_ns(const uint8_t *frame, uint32_t len, struct rn_question *q)
 	if (!rn_ip_layout(frame, len, false, &ip) || ip.l4 != ETH_HEADER + IP6_HEADER)
 		return false;
 	size = ip.end - ip.l4;
-	if (ip.proto != ICMP6 || size < ND_LEN || h[7] != HOPS || ns[0] != ND_NS || ns[1])
+	if (ip.proto != PROTO_ICMP6 || size < ND_LEN || h[7] != HOPS || ns[0] != ND_NS || ns[1])
 		return false;
 	if (rn_csum_fold(rn_csum_add(rn_csum_pseudo(frame, &ip, size), ns, size)) != 0xffff)
 		return false;
@@ -118,9 +107,9 @@ bool rn_question_parse(const uint8_t *frame, uint32_t len, struct rn_question *q
 	memset(q, 0, sizeof(*q));
 	if (len < ETH_HEADER)
 		return false;
-	if (get16(frame + 12) == TYPE_ARP)
+	if (rn_get16(frame + 12) == TYPE_ARP)
 		ok = parse_arp(frame + ETH_HEADER, len - ETH_HEADER, q);
-	else if (get16(frame + 12) == TYPE_IP6)
+	else if (rn_get16(frame + 12) == TYPE_IP6)
 		ok = parse_ns(frame, len, q);
 	return ok && !(q->mac[0] & 1) && memcmp(q->mac, zeros, 6) != 0;
 }
@@ -149,8 +138,8 @@ static uint8_t *put_na(uint8_t *p, const uint8_t dst[16], const uint8_t src[16],
 {
 	static const uint8_t option[2] = {OPTION_TARGET_MAC, OPTION_LEN / 8};
 	const uint8_t na[8] = {ND_NA, 0, 0, 0, flags};
-	const uint8_t fixed[8] = {0x60, 0, 0, 0, 0, ND_LEN + OPTION_LEN, ICMP6, HOPS};
-	struct rn_ip_layout ip = {.version = 6, .proto = ICMP6};
+	const uint8_t fixed[8] = {0x60, 0, 0, 0, 0, ND_LEN + OPTION_LEN, PROTO_ICMP6, HOPS};
+	struct rn_ip_layout ip = {.version = 6, .proto = PROTO_ICMP6};
 	uint8_t *h = p, *icmp = p + IP6_HEADER;
 	uint16_t sum;
 

@@ -11,9 +11,9 @@
 #include <string.h>
 
 #include "offload.h"
+#include "wire.h"
 
 #define MACS_LEN 12u
-#define TAG_LEN	 4u
 #define TCP_MIN	 20u
 #define UDP_LEN	 8u
 

@@ -6,35 +6,12 @@
  */
 #include "offload.h"
 
+#include <endian.h>
 #include <string.h>
 
+#include "wire.h"
+
 typedef uint64_t lanes __attribute__((vector_size(32)));
-
-#define ETH_HEADER 14u
-#define TAG_LEN	   4u
-#define IP4_HEADER 20u
-#define IP6_HEADER 40u
-
-enum {
-	TYPE_IP4 = 0x0800,
-	TYPE_IP6 = 0x86dd,
-	TYPE_TAG = 0x8100,
-	TYPE_STAG = 0x88a8
-};
-
-/* IPv6 extension headers (RFC 8200, RFC 4302 for AH). */
-enum {
-	NEXT_HOP_BY_HOP = 0,
-	NEXT_ROUTING = 43,
-	NEXT_FRAGMENT = 44,
-	NEXT_AH = 51,
-	NEXT_DEST_OPTIONS = 60
-};
-
-static uint16_t get16(const uint8_t *p)
-{
-	return (uint16_t)(p[0] << 8 | p[1]);
-}
 
 static uint64_t add_tail(uint64_t sum, const uint8_t *data, size_t len)
 {
@@ -96,14 +73,14 @@ static bool layout4(const struct part *p, bool any_length, struct rn_ip_layout *
 	if (p->have - ip->l3 < IP4_HEADER || h[0] >> 4 != 4)
 		return false;
 	header = (h[0] & 15u) * 4;
-	total = any_length ? room : get16(h + 2);
+	total = any_length ? room : rn_get16(h + 2);
 	if (header < IP4_HEADER || header > total || total > room)
 		return false;
 	ip->version = 4;
 	ip->l4 = ip->l3 + header;
 	ip->end = ip->l3 + total;
 	ip->proto = h[9];
-	ip->plain = !(get16(h + 6) & 0x3fff); /* more fragments, offset */
+	ip->plain = !(rn_get16(h + 6) & 0x3fff); /* more fragments, offset */
 	return true;
 }
 
@@ -116,24 +93,24 @@ static bool layout6(const struct part *p, bool any_length, struct rn_ip_layout *
 
 	if (p->have - ip->l3 < IP6_HEADER || h[0] >> 4 != 6)
 		return false;
-	ip->end = any_length ? p->len : at + get16(h + 4);
+	ip->end = any_length ? p->len : at + rn_get16(h + 4);
 	if (ip->end > p->len)
 		return false;
 	ip->version = 6;
 	ip->plain = true;
-	for (next = h[6]; next == NEXT_HOP_BY_HOP || next == NEXT_ROUTING || next == NEXT_AH ||
-			  next == NEXT_DEST_OPTIONS;) {
+	for (next = h[6]; next == PROTO_HOPOPTS || next == PROTO_ROUTING || next == PROTO_AH ||
+			  next == PROTO_DSTOPTS;) {
 		if (ip->end - at < 8 || at > p->have || p->have - at < 8)
 			return false;
-		size = next == NEXT_AH ? (frame[at + 1] + 2u) * 4 : (frame[at + 1] + 1u) * 8;
+		size = next == PROTO_AH ? (frame[at + 1] + 2u) * 4 : (frame[at + 1] + 1u) * 8;
 		if (size > ip->end - at)
 			return false;
-		if (next == NEXT_ROUTING && frame[at + 3])
+		if (next == PROTO_ROUTING && frame[at + 3])
 			ip->plain = false; /* the pseudo-header has the last destination */
 		next = frame[at];
 		at += size;
 	}
-	if (next == NEXT_FRAGMENT)
+	if (next == PROTO_FRAGMENT)
 		ip->plain = false;
 	ip->proto = next;
 	ip->l4 = at;
@@ -149,12 +126,12 @@ bool rn_ip_layout_head(const uint8_t *frame, uint32_t have, uint32_t len, bool a
 
 	if (have < ETH_HEADER)
 		return false;
-	type = get16(frame + at - 2);
+	type = rn_get16(frame + at - 2);
 	for (int tags = 0; tags < 2 && (type == TYPE_TAG || type == TYPE_STAG); tags++) {
 		if (have - at < TAG_LEN)
 			return false;
 		at += TAG_LEN;
-		type = get16(frame + at - 2);
+		type = rn_get16(frame + at - 2);
 	}
 	ip->l3 = at;
 	if (type == TYPE_IP4)
@@ -170,17 +147,9 @@ bool rn_ip_layout(const uint8_t *frame, uint32_t len, bool any_length, struct rn
 uint64_t rn_csum_pseudo(const uint8_t *frame, const struct rn_ip_layout *ip, uint32_t l4_len)
 {
 	const uint8_t *h = frame + ip->l3;
-	const uint8_t tail[8] = {(uint8_t)(l4_len >> 24),
-				 (uint8_t)(l4_len >> 16),
-				 (uint8_t)(l4_len >> 8),
-				 (uint8_t)l4_len,
-				 0,
-				 0,
-				 0,
-				 ip->proto};
-	uint64_t sum = ip->version == 4 ? add_tail(0, h + 12, 8) : add_tail(0, h + 8, 32);
+	const uint64_t sum = ip->version == 4 ? add_tail(0, h + 12, 8) : add_tail(0, h + 8, 32);
 
-	return add_tail(sum, tail, sizeof(tail));
+	return sum + htobe32(l4_len) + htobe32(ip->proto);
 }
 
 void rn_csum_ip4(uint8_t *header, uint32_t len)

@@ -39,36 +39,7 @@
 #include "port.h"
 #include "queue.h"
 #include "steer.h"
-
-#define ETH_HEADER 14u
-#define TAG_LEN	   4u
-#define ARP_LEN	   28u
-#define IP6_HEADER 40u
-
-enum {
-	TYPE_LEAST = 0x0600, /* below it is a length */
-	TYPE_IP4 = 0x0800,
-	TYPE_ARP = 0x0806,
-	TYPE_TAG = 0x8100,
-	TYPE_IP6 = 0x86dd,
-	TYPE_PAUSE = 0x8808,
-	TYPE_SLOW = 0x8809,
-	TYPE_EAPOL = 0x888e,
-	TYPE_STAG = 0x88a8,
-	TYPE_LLDP = 0x88cc
-};
-
-enum {
-	PROTO_HOPOPTS = 0,
-	PROTO_TCP = 6,
-	PROTO_UDP = 17,
-	PROTO_ROUTING = 43,
-	PROTO_FRAGMENT = 44,
-	PROTO_AH = 51,
-	PROTO_ICMP6 = 58,
-	PROTO_DSTOPTS = 60,
-	PROTO_SCTP = 132
-};
+#include "wire.h"
 
 enum {
 	ND_RS = 133,
@@ -97,11 +68,6 @@ void rn_police_changed(void)
 	__atomic_add_fetch(&rn_police_epoch, 1, __ATOMIC_RELEASE);
 }
 
-static uint16_t get16(const uint8_t *p)
-{
-	return (uint16_t)(p[0] << 8 | p[1]);
-}
-
 /* TPIDs in use, those before IEEE 802.1ad included. */
 static bool is_tpid(uint16_t type)
 {
@@ -123,11 +89,11 @@ static bool link_address(const uint8_t *mac)
 static bool link_type(const uint8_t *frame, uint32_t len)
 {
 	uint32_t at = ETH_HEADER;
-	uint16_t type = get16(frame + at - 2);
+	uint16_t type = rn_get16(frame + at - 2);
 
 	while (is_tpid(type) && len - at >= TAG_LEN) {
 		at += TAG_LEN;
-		type = get16(frame + at - 2);
+		type = rn_get16(frame + at - 2);
 	}
 	return type == TYPE_PAUSE || type == TYPE_SLOW || type == TYPE_EAPOL || type == TYPE_LLDP;
 }
@@ -191,7 +157,7 @@ static bool nd_options(const struct sent *s, uint32_t at, uint32_t end)
 static bool nd_allowed(const struct rn_rule *rule, const struct sent *s)
 {
 	const uint8_t *icmp = s->frame + s->h.l4, *target = icmp + 8;
-	uint32_t end = s->h.l3 + IP6_HEADER + get16(s->frame + s->h.l3 + 4);
+	uint32_t end = s->h.l3 + IP6_HEADER + rn_get16(s->frame + s->h.l3 + 4);
 	bool probe = !memcmp(s->key.src, zeros, 16);
 	uint32_t fixed = icmp[0] == ND_RS ? 8 : 24;
 
@@ -309,7 +275,7 @@ static __attribute__((noinline)) int judge(struct rn_queue *q, const uint8_t *fr
 	s.type = ntohs(s.key.ethertype);
 	if ((frame[6] & 1) || s.type < TYPE_LEAST)
 		return RAWNET_Q_TX_DROP_SPOOF;
-	if (s.h.tagged && get16(frame + 12) != TYPE_TAG)
+	if (s.h.tagged && rn_get16(frame + 12) != TYPE_TAG)
 		return RAWNET_Q_TX_DROP_SPOOF;
 	for (rule = rn_steer_mirror(port->steer, &s.key, q->at); rule;
 	     rule = rn_steer_mirror_after(port->steer, &s.key, q->at, rule)) {

@@ -5,23 +5,7 @@
 
 #include <arpa/inet.h>
 
-#define ETH_HEADER 14u
-#define IP4_HEADER 20u
-#define IP6_HEADER 40u
-
-enum {
-	TYPE_IP4 = 0x0800,
-	TYPE_TAG = 0x8100,
-	TYPE_IP6 = 0x86dd,
-	TYPE_STAG = 0x88a8
-};
-
-enum {
-	PROTO_TCP = 6,
-	PROTO_UDP = 17,
-	PROTO_ICMP6 = 58,
-	PROTO_SCTP = 132
-};
+#include "wire.h"
 
 static void of_ports(struct rn_head *h, const struct rn_key *key, const struct rn_key *mask,
 		     uint32_t l4)

@@ -19,27 +19,7 @@
 #include <stddef.h>
 #include <string.h>
 
-#define ETH_HLEN 14u
-
-enum {
-	TYPE_IPV4 = 0x0800,
-	TYPE_ARP = 0x0806,
-	TYPE_IPV6 = 0x86dd,
-	TYPE_VLAN = 0x8100,
-	TYPE_QINQ = 0x88a8,
-};
-
-enum {
-	PROTO_HOPOPTS = 0,
-	PROTO_TCP = 6,
-	PROTO_UDP = 17,
-	PROTO_ROUTING = 43,
-	PROTO_FRAGMENT = 44,
-	PROTO_AH = 51,
-	PROTO_ICMPV6 = 58,
-	PROTO_DSTOPTS = 60,
-	PROTO_SCTP = 132,
-};
+#include "wire.h"
 
 /* struct rn_key by words; it is aligned for that (key.h). */
 struct __attribute__((may_alias)) words {
@@ -64,11 +44,6 @@ struct cursor {
 	uint32_t len; /* of the frame; of the IP packet's end once that is known */
 	uint32_t at;
 };
-
-static uint16_t be16(const uint8_t *p)
-{
-	return (uint16_t)(p[0] << 8 | p[1]);
-}
 
 static uint64_t load32(const uint8_t *p)
 {
@@ -103,7 +78,7 @@ static void parse_l4(struct cursor *c, uint8_t proto, bool v6, struct words *key
 		if (!has(c, least))
 			return;
 		key->l4 = proto | 1u << 8 | load32(p) << 16;
-	} else if (proto == PROTO_ICMPV6 && v6) {
+	} else if (proto == PROTO_ICMP6 && v6) {
 		if (!has(c, 4))
 			return;
 		if (p[0] >= 133 && p[0] <= 137)
@@ -120,7 +95,7 @@ static void parse_ipv4(struct cursor *c, struct words *key, struct rn_headers *h
 	if (!has(c, 20) || p[0] >> 4 != 4)
 		return;
 	hlen = (uint32_t)(p[0] & 15) * 4;
-	total = be16(p + 2);
+	total = rn_get16(p + 2);
 	if (hlen < 20 || total < hlen || !has(c, total))
 		return;
 	h->l3 = (uint16_t)c->at;
@@ -129,7 +104,7 @@ static void parse_ipv4(struct cursor *c, struct words *key, struct rn_headers *h
 	key->l4 = p[9];
 	c->len = c->at + total;
 	c->at += hlen;
-	if (be16(p + 6) & 0x3fff) { /* more fragments, or an offset */
+	if (rn_get16(p + 6) & 0x3fff) { /* more fragments, or an offset */
 		h->fragment = 1;
 		return;
 	}
@@ -184,7 +159,7 @@ static void parse_ipv6(struct cursor *c, struct words *key, struct rn_headers *h
 
 	if (!has(c, 40) || p[0] >> 4 != 6)
 		return;
-	if (!has(c, 40u + be16(p + 4)))
+	if (!has(c, 40u + rn_get16(p + 4)))
 		return;
 	h->l3 = (uint16_t)c->at;
 	key->src[0] = load64(p + 8);
@@ -192,7 +167,7 @@ static void parse_ipv6(struct cursor *c, struct words *key, struct rn_headers *h
 	key->dst[0] = load64(p + 24);
 	key->dst[1] = load64(p + 32);
 	next = p[6];
-	c->len = c->at + 40u + be16(p + 4);
+	c->len = c->at + 40u + rn_get16(p + 4);
 	c->at += 40;
 	for (int i = 0; i < RN_KEY_EXT_MAX && skip_extension(c, &next, h); i++)
 		;
@@ -206,12 +181,12 @@ static void parse_ipv6(struct cursor *c, struct words *key, struct rn_headers *h
 /* The outer tag, in the frame or as metadata; returns the ethertype behind it. */
 static uint16_t parse_tag(struct cursor *c, int tci, uint16_t *vlan, struct rn_headers *h)
 {
-	uint16_t type = be16(c->frame + 12);
+	uint16_t type = rn_get16(c->frame + 12);
 
-	c->at = ETH_HLEN;
-	if (tci < 0 && (type == TYPE_VLAN || type == TYPE_QINQ) && has(c, 4)) {
-		tci = be16(c->frame + c->at);
-		type = be16(c->frame + c->at + 2);
+	c->at = ETH_HEADER;
+	if (tci < 0 && (type == TYPE_TAG || type == TYPE_STAG) && has(c, 4)) {
+		tci = rn_get16(c->frame + c->at);
+		type = rn_get16(c->frame + c->at + 2);
 		c->at += 4;
 		h->tagged = 4;
 	}
@@ -228,7 +203,7 @@ void rn_key_parse(const uint8_t *frame, uint32_t len, int tci, struct rn_key *ke
 
 	*w = (struct words) {0};
 	memset(headers, 0, sizeof(*headers));
-	if (len < ETH_HLEN)
+	if (len < ETH_HEADER)
 		return;
 	if (frame[0] & 1)
 		headers->flags |= RN_KEY_GROUP;
@@ -237,8 +212,8 @@ void rn_key_parse(const uint8_t *frame, uint32_t len, int tci, struct rn_key *ke
 	w->eth = load32(frame + 8) | (uint64_t)htons(vlan) << 32 | (uint64_t)htons(type) << 48;
 	if (type == TYPE_ARP)
 		headers->flags |= RN_KEY_NEIGH;
-	else if (type == TYPE_IPV4)
+	else if (type == TYPE_IP4)
 		parse_ipv4(&c, w, headers);
-	else if (type == TYPE_IPV6)
+	else if (type == TYPE_IP6)
 		parse_ipv6(&c, w, headers);
 }

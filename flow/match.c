@@ -13,19 +13,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum {
-	TYPE_IPV4 = 0x0800,
-	TYPE_ARP = 0x0806,
-	TYPE_VLAN = 0x8100,
-	TYPE_IPV6 = 0x86dd
-};
-enum {
-	PROTO_ICMP = 1,
-	PROTO_TCP = 6,
-	PROTO_UDP = 17,
-	PROTO_ICMPV6 = 58,
-	PROTO_SCTP = 132
-};
+#include "wire.h"
 
 __attribute__((format(printf, 3, 4))) static int refuse(char *err, size_t errlen, const char *fmt,
 							...)
@@ -163,18 +151,18 @@ static int check_addresses(struct rawnet_match *m, char *err, size_t errlen)
 /* Fills in the ethertype that an address or a protocol implies, and refuses contradictions. */
 static int check_type(struct rawnet_match *m, char *err, size_t errlen)
 {
-	uint16_t implied = m->family == 4 ? TYPE_IPV4 : m->family == 6 ? TYPE_IPV6 : 0;
+	uint16_t implied = m->family == 4 ? TYPE_IP4 : m->family == 6 ? TYPE_IP6 : 0;
 
-	if ((m->fields & RAWNET_M_PROTO) && ((m->proto == PROTO_ICMPV6 && m->family == 4) ||
+	if ((m->fields & RAWNET_M_PROTO) && ((m->proto == PROTO_ICMP6 && m->family == 4) ||
 					     (m->proto == PROTO_ICMP && m->family == 6)))
 		return refuse(err, errlen, "proto %s: the address is of the other family",
 			      m->family == 4 ? "icmpv6" : "icmp");
 	if (!implied && (m->fields & RAWNET_M_PROTO)) {
 		bool given = (m->fields & RAWNET_M_ETHERTYPE) != 0;
 
-		implied = m->proto == PROTO_ICMPV6	    ? TYPE_IPV6
+		implied = m->proto == PROTO_ICMP6	    ? TYPE_IP6
 			  : given && m->proto != PROTO_ICMP ? m->ethertype
-							    : TYPE_IPV4;
+							    : TYPE_IP4;
 	}
 	if (!(m->fields & RAWNET_M_ETHERTYPE)) {
 		m->ethertype = implied;
@@ -188,7 +176,7 @@ static int check_type(struct rawnet_match *m, char *err, size_t errlen)
 	if (implied && implied != m->ethertype)
 		return refuse(err, errlen, "ethertype 0x%04x: the address or protocol needs 0x%04x",
 			      m->ethertype, implied);
-	if ((m->fields & RAWNET_M_PROTO) && m->ethertype != TYPE_IPV4 && m->ethertype != TYPE_IPV6)
+	if ((m->fields & RAWNET_M_PROTO) && m->ethertype != TYPE_IP4 && m->ethertype != TYPE_IP6)
 		return refuse(err, errlen, "proto: ethertype 0x%04x has no protocol", m->ethertype);
 	return 0;
 }

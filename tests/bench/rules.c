@@ -15,10 +15,10 @@
 #include <string.h>
 #include <urcu-qsbr.h>
 
-#include "backend/xdp/program.h"
 #include "bench.h"
 #include "match.h"
 #include "steer.h"
+#include "../unit/xdp_table.h"
 
 #define FEW	10u
 #define MANY	100000u
@@ -34,23 +34,6 @@ struct table {
 };
 
 static const uint8_t mac[6] = {2, 0, 0, 0, 0, 1};
-
-static int op_shapes(void *ctx, const struct rn_shape *const *order, unsigned n, struct rn_err *err)
-{
-	return rn_xdp_program_shapes(ctx, order, n, err);
-}
-
-static int op_add(void *ctx, struct rn_rule *rule, struct rn_err *err)
-{
-	return rn_xdp_program_add(ctx, rule, err);
-}
-
-static void op_del(void *ctx, struct rn_rule *rule)
-{
-	rn_xdp_program_del(ctx, rule);
-}
-
-static const struct rn_steer_ops ops = {.shapes = op_shapes, .add = op_add, .del = op_del};
 
 /* Rule i is of shape i % shapes, which is a prefix length of the source from 48 on; the network is
  * its own, so that no two rules take the same frame. */
@@ -92,7 +75,7 @@ static void table_open(struct table *t, unsigned n, unsigned shapes)
 
 	if (rc == -EPERM)
 		bench_skip("%s", err.text);
-	if (rc || rn_steer_create(&ops, t->program, mac, &t->ids, &t->steer))
+	if (rc || rn_steer_create(&xdp_table, t->program, mac, &t->ids, &t->steer))
 		bench_die("%s", err.text);
 	t->n = n;
 	t->shapes = shapes;

@@ -9,6 +9,7 @@ import json
 import mmap
 import os
 import re
+import signal
 import socket
 import struct
 import subprocess
@@ -230,3 +231,39 @@ class Resident:
         self.c.end()
         if self.asker:
             self.asker.close()
+
+
+class House:
+    """A daemon `d` with a resident."""
+
+    def text(self):
+        return self.d.text()
+
+    def stop(self):
+        self.resident.end()
+        rc = self.d.process.end()
+        assert rc == 0 and not ours(self.text()), "ended with %d:\n%s" % (rc, ours(self.text()) or self.text())
+
+    def leave(self):
+        """Something went wrong in it."""
+        self.d.process.end(signal.SIGKILL)
+        self.resident.end()
+
+
+def each(house, due, one, new):
+    """one() for each failure that is due; after one that went wrong, whatever it was, in a house of new()."""
+    wrong, fired = [], 0
+    for site, turn, words in due:
+        try:
+            fired += one(house, site, turn)
+        except Exception as e:
+            house.h.points.disarm()
+            wrong.append(words)
+            print("%s:\n    %s: %s\n    %s" % (words, type(e).__name__, str(e)[:2000],
+                                               house.text()[-2000:].replace("\n", "\n    ")), flush=True)
+            house.leave()
+            house = new()
+    house.stop()
+    print("        %d failures, %d of them happened" % (len(due), fired))
+    assert not wrong, "%d of %d: %s" % (len(wrong), len(due), "; ".join(wrong))
+    assert fired > len(due) / 2

@@ -27,7 +27,7 @@ static uint8_t v6[1][16] = {{0xfd, 0, [15] = 1}};
 static struct rn_addresses addresses = {1, 1, v4, v6};
 static struct rn_port port = {.addresses = &addresses};
 static struct rn_attachment client = {.port = &port};
-static struct oracle_port seen = {.v4 = {10, 0, 0, 1}, .v6 = {0xfd, 0, [15] = 1}};
+static struct oracle_port seen = {.v4 = {{10, 0, 0, 1}, {10, 0, 0, 1}}, .v6 = {0xfd, 0, [15] = 1}};
 
 static int verdict(const uint8_t *f, uint32_t len, int tci)
 {

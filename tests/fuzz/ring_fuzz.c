@@ -43,7 +43,7 @@ static unsigned submitted, between;
 static bool full;
 static uint8_t v4[1][4] = {{10, 0, 0, 1}};
 static struct rn_addresses addresses = {1, 0, v4, NULL};
-static struct oracle_port seen = {.v4 = {10, 0, 0, 1}};
+static struct oracle_port seen = {.v4 = {{10, 0, 0, 1}, {10, 0, 0, 1}}};
 
 /* ---- what the data path calls of the rest of the daemon ---- */
 

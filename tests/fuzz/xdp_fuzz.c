@@ -12,11 +12,11 @@
 #include <urcu-qsbr.h>
 
 #include "backend/backend.h"
-#include "backend/xdp/program.h"
 #include "backend/xdp/shared.h"
 #include "fuzz.h"
 #include "match.h"
 #include "steer.h"
+#include "../unit/xdp_table.h"
 
 #define RULES	16u
 #define TABLES	4u
@@ -49,23 +49,6 @@ static struct {
 	struct rn_steer *steer;
 } table[TABLES];
 static uint64_t ids;
-
-static int op_shapes(void *ctx, const struct rn_shape *const *order, unsigned n, struct rn_err *err)
-{
-	return rn_xdp_program_shapes(ctx, order, n, err);
-}
-
-static int op_add(void *ctx, struct rn_rule *r, struct rn_err *err)
-{
-	return rn_xdp_program_add(ctx, r, err);
-}
-
-static void op_del(void *ctx, struct rn_rule *r)
-{
-	rn_xdp_program_del(ctx, r);
-}
-
-static const struct rn_steer_ops ops = {.shapes = op_shapes, .add = op_add, .del = op_del};
 
 static void add(struct rn_steer *steer, const char *rule_text)
 {
@@ -110,7 +93,8 @@ static void start(void)
 			printf("%s: %s\n", rc == -EPERM ? "SKIP" : "failed", err.text);
 			exit(rc == -EPERM ? 77 : 1);
 		}
-		must(!rn_steer_create(&ops, table[k].program, port_mac, &ids, &table[k].steer));
+		must(!rn_steer_create(&xdp_table, table[k].program, port_mac, &ids,
+				      &table[k].steer));
 		for (unsigned i = 0; i < RULES; i++)
 			if (chosen[k] >> i & 1)
 				add(table[k].steer, text[i]);

@@ -366,6 +366,14 @@ class Net:
     def client(self, uid, label, *attach):
         return self.daemon.client(uid, label).attach("v0", *attach)
 
+    def echo(self, uid, label, *rules, attach=()):
+        """A client that sends back what its rules bring."""
+        c = self.client(uid, label, *attach)
+        c.ask("mode", "echo")
+        for r in rules:
+            c.add(r)
+        return c
+
     def port(self):
         return self.admin.json("port", "v0")
 

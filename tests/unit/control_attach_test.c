@@ -21,14 +21,7 @@
 
 #include "control_people.h"
 
-static char conf[] =
-	"pollers = ( { }, { mode = \"busy\"; } );\n"
-	"ports = ( { dev = \"a\"; backend = \"loop\"; sink = true; allow_mutable_memory = true; "
-	"},\n"
-	"  { dev = \"b\"; backend = \"loop\"; reflect = true; pollers = [ 0, 1 ]; mtu = 9000;\n"
-	"    allow_mutable_memory = true; } );\n"
-	"policy = ( { user = \"4001\"; memory = \"8M\"; queues = 6; attachments = 3; },\n"
-	"  { user = \"4002\"; attachments = 40; connections = 40; queues = 80; } );\n";
+static char conf[] = SINK_AND_REFLECT;
 
 static struct rawnet_req_attach small(const char *dev)
 {

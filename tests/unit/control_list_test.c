@@ -16,16 +16,8 @@
 #define CAROL 4003u
 #define WATCH 920u
 
-static char conf[] =
-	"daemon = { sandbox = false; log_level = \"error\"; monitor_group = \"920\";\n"
-	"  sockets = ( { path = \"@/sock\"; mode = 0666; } ); };\n"
-	"pollers = ( { }, { mode = \"busy\"; } );\n"
-	"ports = ( { dev = \"a\"; backend = \"loop\"; sink = true; allow_mutable_memory = true; "
-	"},\n"
-	"  { dev = \"b\"; backend = \"loop\"; reflect = true; pollers = [ 0, 1 ]; mtu = 9000;\n"
-	"    allow_mutable_memory = true; } );\n"
-	"policy = ( { user = \"4001\"; memory = \"8M\"; queues = 6; attachments = 3; },\n"
-	"  { user = \"4002\"; attachments = 40; connections = 40; queues = 80; } );\n";
+static char conf[] = "daemon = { sandbox = false; log_level = \"error\"; monitor_group = \"920\";\n"
+		     "  sockets = ( { path = \"@/sock\"; mode = 0666; } ); };\n" SINK_AND_REFLECT;
 
 /* ---- lists ---- */
 

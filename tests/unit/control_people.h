@@ -18,6 +18,16 @@
 	"},\n"                                                                                     \
 	"  { dev = \"b\"; backend = \"loop\"; peer = \"a\"; allow_mutable_memory = true; } );\n"
 
+/* a takes all and b sends all back, on two pollers; the people have quotas. */
+#define SINK_AND_REFLECT                                                                          \
+	"pollers = ( { }, { mode = \"busy\"; } );\n"                                              \
+	"ports = ( { dev = \"a\"; backend = \"loop\"; sink = true; allow_mutable_memory = true; " \
+	"},\n"                                                                                    \
+	"  { dev = \"b\"; backend = \"loop\"; reflect = true; pollers = [ 0, 1 ]; mtu = 9000;\n"  \
+	"    allow_mutable_memory = true; } );\n"                                                 \
+	"policy = ( { user = \"4001\"; memory = \"8M\"; queues = 6; attachments = 3; },\n"        \
+	"  { user = \"4002\"; attachments = 40; connections = 40; queues = 80; } );\n"
+
 extern struct control c;
 extern int root, alice, bob;
 

@@ -3,6 +3,7 @@
 set(data_libs tsan-rcu rawnet-data rawnet-net rawnet-steer rawnet-loop rawnet-data rawnet-net rawnet-err rawnet-flow
   PkgConfig::urcu-qsbr PkgConfig::urcu-cds PkgConfig::pcap PkgConfig::mnl Threads::Threads)
 rawnet_unit_test(data_test SOURCES data_test.c rig.c LIBS ${data_libs})
+rawnet_unit_test(data_liars_test SOURCES data_liars_test.c rig.c LIBS ${data_libs})
 rawnet_unit_test(police_flip_test SOURCES police_flip_test.c rig.c LIBS ${data_libs})
 rawnet_unit_test(switch_test SOURCES switch_test.c rig.c LIBS ${data_libs})
 rawnet_unit_test(wake_test SOURCES wake_test.c rig.c LIBS ${data_libs})

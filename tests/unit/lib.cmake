@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # The client library's tests, against a daemon of their own (lib_fake.c).
-add_library(lib-fake STATIC lib_fake.c)
+add_library(lib-fake STATIC lib_fake.c lib_fake_poller.c)
 target_link_libraries(lib-fake PUBLIC rawnet-static Threads::Threads)
 
-foreach(test burst conn fault flow idmap restart route wait)
+foreach(test broken burst conn end fault flow idmap kick restart route wait)
   rawnet_unit_test(lib_${test}_test SOURCES lib_${test}_test.c LIBS lib-fake
     INCLUDES ${CMAKE_SOURCE_DIR}/client-lib)
 endforeach()

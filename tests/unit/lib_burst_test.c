@@ -5,71 +5,23 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <linux/seccomp.h>
-#include <sys/prctl.h>
-#include <sys/socket.h>
-#include <sys/syscall.h>
-#include <sys/wait.h>
-#include <unistd.h>
 #include <cmocka.h>
 
-#include "lib_fake.h"
+#include "lib_queue.h"
 
 #define RING   64u
 #define SPARES 64u
 
-static struct fake fake;
-static struct rawnet *rn;
-static struct rawnet_attachment *at;
-static struct rawnet_queue *q;
-static struct fake_attachment *peer;
-
-static int open_with(uint32_t flags, uint32_t busy)
-{
-	struct rawnet_attach_options o = {
-		.size = sizeof(o), .n_queues = 1, .rx_size = RING, .tx_size = RING, .flags = flags};
-	struct rawnet_options c = {.size = sizeof(c), .socket = fake.path};
-	char path[100];
-
-	fake_path(path);
-	fake_init(&fake, path);
-	fake.busy = busy;
-	fake_run(&fake);
-	assert_int_equal(rawnet_connect(&rn, &c), 0);
-	assert_int_equal(rawnet_attach(rn, "eth0", &o, &at), 0);
-	q = rawnet_queue(at, 0);
-	peer = fake_at(&fake, 0);
-	assert_non_null(q);
-	assert_null(rawnet_queue(at, 1));
-	return 0;
-}
-
 static int setup(void **state)
 {
 	(void)state;
-	return open_with(0, 0);
+	return open_queue(RING, RING, 0, 0);
 }
 
 static int setup_stamps(void **state)
 {
 	(void)state;
-	return open_with(RAWNET_ATTACH_STAMP, 0);
-}
-
-static int setup_busy(void **state)
-{
-	(void)state;
-	return open_with(0, RAWNET_RINGS_BUSY);
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	fake_sync(&fake);
-	rawnet_close(rn);
-	fake_kill(&fake);
-	fake_unpath(fake.path);
-	return 0;
+	return open_queue(RING, RING, RAWNET_ATTACH_STAMP, 0);
 }
 
 /* Every buffer stands in exactly one place: a slot, the spares, or `held`. */
@@ -366,108 +318,6 @@ static void test_forward_in_place_wrap(void **state)
 	forward(UINT32_MAX - 500 - (UINT32_MAX - 500) % RING, true);
 }
 
-static int bytes_at_daemon(void)
-{
-	char b[8];
-	int n = 0;
-
-	while (recv(peer->q[0].wake_fd, b, sizeof(b), MSG_DONTWAIT) > 0)
-		n++;
-	return n;
-}
-
-static void send_one(void)
-{
-	struct rawnet_packet p = {.len = 60, .data = rawnet_buf_get(q)};
-
-	assert_int_equal(rawnet_tx_burst(q, &p, 1), 1);
-}
-
-static void test_wakes_sleeping_poller(void **state)
-{
-	(void)state;
-	send_one();
-	rawnet_flush(q);
-	rawnet_kick(q);
-	assert_int_equal(bytes_at_daemon(), 0);
-	peer->q[0].tx_ctl->sleep.daemon = 1;
-	send_one();
-	assert_int_equal(bytes_at_daemon(), 1);
-	rawnet_flush(q);
-	assert_int_equal(bytes_at_daemon(), 1);
-	rawnet_kick(q);
-	assert_int_equal(bytes_at_daemon(), 1);
-	peer->q[0].tx_ctl->sleep.daemon = 0;
-	peer->q[0].rx_ctl->sleep.daemon = 1;
-	rawnet_kick(q);
-	assert_int_equal(bytes_at_daemon(), 1);
-	/* A full socket is no reason to block. */
-	peer->q[0].tx_ctl->sleep.daemon = 1;
-	for (int i = 0; i < 5000; i++)
-		rawnet_kick(q);
-	assert_true(bytes_at_daemon() < 5000);
-}
-
-static void test_busy_poller_is_not_woken(void **state)
-{
-	(void)state;
-	peer->q[0].tx_ctl->sleep.daemon = 1;
-	send_one();
-	rawnet_flush(q);
-	rawnet_kick(q);
-	assert_int_equal(bytes_at_daemon(), 0);
-}
-
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-/* In a process where any system call but exit is death: polling, forwarding, counters. */
-static void poll_without_kernel(void)
-{
-	uint64_t v[RAWNET_COUNTERS_SPACE];
-	struct rawnet_packet p[16];
-	struct rawnet_slot s;
-	uint32_t n;
-
-	if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_STRICT))
-		syscall(SYS_exit, 2);
-	for (int turn = 0; turn < 1000; turn++) {
-		for (int i = 0; i < 8; i++)
-			fake_deliver(peer, 0, "x", 1);
-		n = rawnet_rx_burst(q, p, 16);
-		for (uint32_t i = 0; i < n; i++)
-			p[i].flags = 0;
-		if (rawnet_tx_burst(q, p, n) != 8 || rawnet_wait(q, RAWNET_WAIT_RX, 0) != 0)
-			syscall(SYS_exit, 3);
-		rawnet_queue_sync(q);
-		rawnet_flush(q);
-		rawnet_counters(at, RAWNET_ALL_QUEUES, v);
-		while (fake_take(peer, 0, &s))
-			;
-		fake_done(peer, 0);
-	}
-	syscall(SYS_exit, 0);
-}
-
-static void test_no_system_calls(void **state)
-{
-	pid_t child = fork();
-	int status;
-
-	(void)state;
-	if (child == 0)
-		poll_without_kernel();
-	assert_int_equal(waitpid(child, &status, 0), child);
-	assert_true(WIFEXITED(status));
-	assert_int_equal(WEXITSTATUS(status), 0);
-}
-#else
-static void test_no_system_calls(void **state)
-{
-	(void)state;
-	print_message("SKIP: the sanitizer makes system calls of its own\n");
-	skip();
-}
-#endif
-
 static void test_counters(void **state)
 {
 	uint64_t v[RAWNET_COUNTERS_SPACE];
@@ -485,7 +335,7 @@ static void test_counters(void **state)
 	assert_null(rawnet_port_counter_info(RAWNET_P_COUNT));
 }
 
-#define TEST(f, s) cmocka_unit_test_setup_teardown(f, s, teardown)
+#define TEST(f, s) cmocka_unit_test_setup_teardown(f, s, close_queue)
 
 int main(void)
 {
@@ -502,9 +352,6 @@ int main(void)
 		TEST(test_forward, setup),
 		TEST(test_forward_wrap, setup),
 		TEST(test_forward_in_place_wrap, setup),
-		TEST(test_wakes_sleeping_poller, setup),
-		TEST(test_busy_poller_is_not_woken, setup_busy),
-		TEST(test_no_system_calls, setup),
 		TEST(test_counters, setup),
 	};
 

@@ -66,14 +66,12 @@ static void open_program(struct program *p, struct rn_port *port, const char *ru
 	struct rn_grant grant = {.label = "test"};
 	struct rn_err err = {0};
 	uint64_t memory;
-	char path[100];
 
 	if (rn_attachment_plan(port, &req, &memory, &err) ||
 	    rn_attachment_create(port, &req, &grant, &p->daemon_side.at, &err))
 		fail_msg("%s", err.text);
 	rig_rule(port, &p->daemon_side, rule);
-	fake_path(path);
-	fake_init(&p->fake, path);
+	fake_init(&p->fake, NULL);
 	p->fake.hook = hand_out;
 	p->fake.arg = p->daemon_side.at;
 	fake_run(&p->fake);
@@ -114,8 +112,7 @@ static int setup_busy(void **state)
 static void close_program(struct program *p)
 {
 	rawnet_close(p->rn);
-	fake_kill(&p->fake);
-	fake_unpath(p->fake.path);
+	fake_end(&p->fake);
 	rig_detach(&p->daemon_side);
 }
 

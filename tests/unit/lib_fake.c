@@ -11,15 +11,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "../must.h"
 #include "lib_fake.h"
-
-#define must(condition)                                                                 \
-	do {                                                                            \
-		if (!(condition)) {                                                     \
-			fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #condition); \
-			abort();                                                        \
-		}                                                                       \
-	} while (0)
 
 void fake_path(char path[100])
 {
@@ -359,8 +352,14 @@ static void *run(void *arg)
 
 void fake_init(struct fake *f, const char *path)
 {
+	char kept[sizeof(f->path)];
+
+	if (path)
+		snprintf(kept, sizeof(kept), "%s", path); /* perhaps f's own */
+	else
+		fake_path(kept);
 	memset(f, 0, sizeof(*f));
-	snprintf(f->path, sizeof(f->path), "%s", path);
+	memcpy(f->path, kept, sizeof(kept));
 	pthread_mutex_init(&f->lock, NULL);
 	for (int i = 0; i < FAKE_CLIENTS; i++)
 		f->clients[i] = -1;
@@ -396,6 +395,20 @@ void fake_kill(struct fake *f)
 			drop_client(f, i);
 	free(f->rules);
 	pthread_mutex_destroy(&f->lock);
+}
+
+void fake_end(struct fake *f)
+{
+	fake_kill(f);
+	fake_unpath(f->path);
+}
+
+void fake_set_hook(struct fake *f, fake_hook *hook, void *arg)
+{
+	pthread_mutex_lock(&f->lock);
+	f->hook = hook;
+	f->arg = arg;
+	pthread_mutex_unlock(&f->lock);
 }
 
 void fake_sync(struct fake *f)
@@ -443,69 +456,4 @@ struct fake_attachment *fake_at(struct fake *f, unsigned nth)
 			a = &f->at[i];
 	pthread_mutex_unlock(&f->lock);
 	return a;
-}
-
-/* ---- the poller ---- */
-
-static void wake(struct rawnet_ring_ctl *ctl, int fd)
-{
-	__atomic_thread_fence(__ATOMIC_SEQ_CST);
-	if (__atomic_load_n(&ctl->sleep.client, __ATOMIC_RELAXED))
-		send(fd, "", 1, MSG_DONTWAIT | MSG_NOSIGNAL);
-}
-
-struct rawnet_slot *fake_fill(struct fake_attachment *a, unsigned queue, const void *data,
-			      uint32_t len)
-{
-	struct fake_queue *q = &a->q[queue];
-	uint32_t client = __atomic_load_n(&q->rx_ctl->client, __ATOMIC_ACQUIRE);
-	struct rawnet_slot *s = &q->rx[q->rx_daemon & (q->rx_size - 1)];
-
-	must(client - q->rx_daemon <= q->rx_size);
-	if (client == q->rx_daemon)
-		return NULL;
-	s->off = (s->off & ~(a->buf_size - 1)) + a->headroom;
-	must(s->off + len <= a->packets_size);
-	memcpy(a->packets + s->off, data, len);
-	s->len = (uint16_t)len;
-	s->flags = 0;
-	memset(&s->u, 0, sizeof(s->u));
-	q->rx_daemon++;
-	return s;
-}
-
-void fake_publish(struct fake_attachment *a, unsigned queue)
-{
-	struct fake_queue *q = &a->q[queue];
-
-	__atomic_store_n(&q->rx_ctl->daemon, q->rx_daemon, __ATOMIC_RELEASE);
-	wake(q->rx_ctl, q->wake_fd);
-}
-
-bool fake_deliver(struct fake_attachment *a, unsigned queue, const void *data, uint32_t len)
-{
-	if (!fake_fill(a, queue, data, len))
-		return false;
-	fake_publish(a, queue);
-	return true;
-}
-
-bool fake_take(struct fake_attachment *a, unsigned queue, struct rawnet_slot *slot)
-{
-	struct fake_queue *q = &a->q[queue];
-	uint32_t client = __atomic_load_n(&q->tx_ctl->client, __ATOMIC_ACQUIRE);
-
-	must(client - q->tx_daemon <= q->tx_size);
-	if (client == q->tx_daemon)
-		return false;
-	*slot = q->tx[q->tx_daemon++ & (q->tx_size - 1)];
-	return true;
-}
-
-void fake_done(struct fake_attachment *a, unsigned queue)
-{
-	struct fake_queue *q = &a->q[queue];
-
-	__atomic_store_n(&q->tx_ctl->daemon, q->tx_daemon, __ATOMIC_RELEASE);
-	wake(q->tx_ctl, q->wake_fd);
 }

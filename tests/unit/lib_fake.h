@@ -57,6 +57,9 @@ struct fake_reply {
 	bool hang_up; /* close the connection instead */
 };
 
+struct fake;
+typedef void fake_hook(struct fake *f, const struct rawnet_hdr *req, struct fake_reply *rep);
+
 struct fake {
 	char path[100];
 	pthread_t thread;
@@ -72,15 +75,17 @@ struct fake {
 	uint32_t busy; /* RAWNET_RINGS_BUSY */
 	uint32_t requests[32]; /* how many of each type came */
 	uint32_t events_mask;
-	void (*hook)(struct fake *f, const struct rawnet_hdr *req, struct fake_reply *rep);
+	fake_hook *hook;
 	void *arg; /* the hook's */
 };
 
-/* A new daemon on the path; `f` is zeroed but for what the caller sets between init and run. */
+/* A new daemon on the path, NULL: a new one; `f` is zeroed but for what the caller sets between
+ * init and run. */
 void fake_init(struct fake *f, const char *path);
 void fake_run(struct fake *f);
 /* Ends it like a SIGKILL: all sockets closed, the path stays. */
 void fake_kill(struct fake *f);
+void fake_end(struct fake *f); /* ... and the path is gone too */
 
 /* What the caller did as the poller comes before what the fake does at the end of a client: for
  * ThreadSanitizer, which does not see that the socket orders them. */
@@ -89,6 +94,7 @@ void fake_sync(struct fake *f);
 void fake_path(char path[100]); /* a new name in a temporary folder */
 void fake_unpath(const char *path);
 
+void fake_set_hook(struct fake *f, fake_hook *hook, void *arg);
 void fake_refuse(struct fake_reply *rep, int err, const char *text);
 void fake_send_all(struct fake *f, const void *msg, size_t size); /* to every client, unasked */
 uint32_t fake_count(struct fake *f, enum rawnet_msg type); /* requests seen */

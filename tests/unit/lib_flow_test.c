@@ -32,11 +32,9 @@ static int setup(void **state)
 		.size = sizeof(o), .n_queues = 1, .rx_size = 8, .tx_size = 8};
 	struct rawnet_options c = {
 		.size = sizeof(c), .socket = fake.path, .label = "me", .back = on_back};
-	char path[100];
 
 	(void)state;
-	fake_path(path);
-	fake_init(&fake, path);
+	fake_init(&fake, NULL);
 	fake_run(&fake);
 	assert_int_equal(rawnet_connect(&rn, &c), 0);
 	assert_int_equal(rawnet_attach(rn, "eth0", &o, &at), 0);
@@ -57,26 +55,16 @@ static int teardown(void **state)
 	free(ids);
 	fake_sync(&fake);
 	rawnet_close(rn);
-	fake_kill(&fake);
-	fake_unpath(fake.path);
+	fake_end(&fake);
 	return 0;
-}
-
-static void set_hook(void (*hook)(struct fake *, const struct rawnet_hdr *, struct fake_reply *))
-{
-	pthread_mutex_lock(&fake.lock);
-	fake.hook = hook;
-	pthread_mutex_unlock(&fake.lock);
 }
 
 static void restart(void)
 {
 	int before = back;
-	char path[100];
 
-	memcpy(path, fake.path, sizeof(path));
 	fake_kill(&fake);
-	fake_init(&fake, path);
+	fake_init(&fake, fake.path);
 	fake_run(&fake);
 	while (__atomic_load_n(&back, __ATOMIC_ACQUIRE) == before)
 		usleep(1000);
@@ -115,7 +103,7 @@ static void refuse_port(struct fake *f, const struct rawnet_hdr *req, struct fak
 static void test_refused_in_the_middle(void **state)
 {
 	(void)state;
-	set_hook(refuse_port);
+	fake_set_hook(&fake, refuse_port, NULL);
 	refused_port = 100;
 	assert_int_equal(rawnet_flow_add_many(at, match, 1000, NULL, ids), 100);
 	assert_string_equal(rawnet_error(), "match: is there already");

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * A daemon that dies and comes back: attachments, rules with their ids, copies and events are
- * restored, queues switch in their own thread, sleepers wake, losses and counters add up; and the
- * ends that are final.
+ * restored, queues switch in their own thread, sleepers wake, losses and counters add up.
  *
  * Promise: what a program had is there again after a restart of the daemon. Seen to fail without
  * its defence: rn_flow_restore() left out (restore.c): test_rules, no rule where four are due.
@@ -12,174 +11,12 @@
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 #include <cmocka.h>
 
-#include "lib_fake.h"
-
-static struct fake fake;
-static struct rawnet *rn;
-static struct rawnet_attachment *at;
-static struct rawnet_queue *q;
-static unsigned fds_before;
-
-static int gone, back, events; /* atomic: the library's thread counts */
-static struct rawnet_disconnect why;
-static struct rawnet_event event;
-
-static void on_gone(void *arg, const struct rawnet_disconnect *reason)
-{
-	(void)arg;
-	why = reason ? *reason : (struct rawnet_disconnect) {.reason = 999};
-	__atomic_add_fetch(&gone, 1, __ATOMIC_RELEASE);
-}
-
-static void on_back(void *arg, uint64_t gap_ns)
-{
-	(void)arg;
-	if (gap_ns == 0)
-		abort();
-	__atomic_add_fetch(&back, 1, __ATOMIC_RELEASE);
-}
-
-static void on_event(void *arg, const struct rawnet_event *e)
-{
-	(void)arg;
-	event = *e;
-	__atomic_add_fetch(&events, 1, __ATOMIC_RELEASE);
-}
-
-static bool alone; /* without the library's thread */
-
-static void wait_for(const int *counter, int value)
-{
-	while (__atomic_load_n(counter, __ATOMIC_ACQUIRE) < value) {
-		struct pollfd p = {.fd = rawnet_fd(rn), .events = POLLIN};
-
-		if (!alone) {
-			usleep(500);
-			continue;
-		}
-		poll(&p, 1, 1000);
-		rawnet_process(rn);
-	}
-}
-
-static int open_with(uint32_t flags)
-{
-	struct rawnet_attach_options o = {
-		.size = sizeof(o), .n_queues = 2, .rx_size = 64, .tx_size = 64, .copies = 1};
-	struct rawnet_options c = {.size = sizeof(c),
-				   .socket = fake.path,
-				   .flags = flags,
-				   .label = "me",
-				   .event = on_event,
-				   .gone = on_gone,
-				   .back = on_back};
-	char path[100];
-
-	fds_before = open_fds();
-	gone = back = events = 0;
-	alone = (flags & RAWNET_NO_THREAD) != 0;
-	fake_path(path);
-	fake_init(&fake, path);
-	fake_run(&fake);
-	assert_int_equal(rawnet_connect(&rn, &c), 0);
-	assert_int_equal(rawnet_attach(rn, "eth0", &o, &at), 0);
-	q = rawnet_queue(at, 0);
-	alarm(100);
-	return 0;
-}
-
-static int setup(void **state)
-{
-	(void)state;
-	return open_with(0);
-}
-
-static int setup_alone(void **state)
-{
-	(void)state;
-	return open_with(RAWNET_NO_THREAD);
-}
-
-static int setup_final(void **state)
-{
-	(void)state;
-	return open_with(RAWNET_NO_RECONNECT);
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	alarm(0);
-	fake_sync(&fake);
-	rawnet_close(rn);
-	fake_kill(&fake);
-	fake_unpath(fake.path);
-	assert_int_equal(open_fds(), fds_before);
-	return 0;
-}
-
-static void kill_daemon(void)
-{
-	fake_kill(&fake);
-}
-
-static void start_daemon(void (*hook)(struct fake *, const struct rawnet_hdr *,
-				      struct fake_reply *))
-{
-	char path[100];
-
-	memcpy(path, fake.path, sizeof(path));
-	fake_init(&fake, path);
-	fake.hook = hook;
-	fake_run(&fake);
-}
-
-static void restart(void)
-{
-	int before = __atomic_load_n(&back, __ATOMIC_ACQUIRE);
-
-	kill_daemon();
-	start_daemon(NULL);
-	wait_for(&back, before + 1);
-}
-
-static void send_bytes(const char *text)
-{
-	struct rawnet_packet p = {.len = (uint32_t)strlen(text), .data = rawnet_buf_get(q)};
-
-	memcpy(p.data, text, p.len);
-	assert_int_equal(rawnet_tx_burst(q, &p, 1), 1);
-}
-
-static void expect_bytes(const char *text)
-{
-	struct rawnet_packet p;
-
-	assert_int_equal(rawnet_rx_burst(q, &p, 1), 1);
-	assert_int_equal(p.len, strlen(text));
-	assert_memory_equal(p.data, text, p.len);
-	rawnet_buf_put(q, p.data);
-}
-
-/* Both ways through the daemon that is there now. */
-static void works(void)
-{
-	struct fake_attachment *a = fake_at(&fake, 0);
-	struct rawnet_slot s;
-
-	assert_true(fake_deliver(a, 0, "hello", 5));
-	expect_bytes("hello");
-	send_bytes("world");
-	assert_true(fake_take(a, 0, &s));
-	assert_memory_equal(a->packets + s.off, "world", 5);
-	fake_done(a, 0);
-}
+#include "lib_restart.h"
 
 /* ---- coming back ---- */
 
@@ -370,15 +207,6 @@ static void test_wait_tells_switch(void **state)
 
 /* ---- rules and subscriptions ---- */
 
-static void rule(struct rawnet_match *m, uint16_t port)
-{
-	*m = (struct rawnet_match) {.size = sizeof(*m),
-				    .fields = RAWNET_M_DPORT | RAWNET_M_PROTO | RAWNET_M_ETHERTYPE,
-				    .ethertype = 0x800,
-				    .proto = 17,
-				    .dport = port};
-}
-
 static int collect(void *arg, const void *entry)
 {
 	const struct rawnet_flow_info *info = entry;
@@ -551,89 +379,11 @@ static void test_attachment_refused(void **state)
 	assert_non_null(strstr(rawnet_error(), "policy: not you"));
 	assert_int_equal(rawnet_arm(q, RAWNET_WAIT_RX), -ECONNABORTED);
 	assert_int_equal(rawnet_detach(at), 0);
-	pthread_mutex_lock(&fake.lock);
-	fake.hook = NULL;
-	pthread_mutex_unlock(&fake.lock);
+	fake_set_hook(&fake, NULL, NULL);
 	assert_int_equal(rawnet_attach(rn, "eth1", NULL, &other), 0);
 }
 
-/* ---- ends ---- */
-
-static void *wait_for_end(void *arg)
-{
-	*(int *)arg = rawnet_wait(q, RAWNET_WAIT_RX, -1);
-	return NULL;
-}
-
-static void end_with(uint32_t reason)
-{
-	struct rawnet_disconnect d = {.hdr = {.size = sizeof(d), .type = RAWNET_MSG_DISCONNECT},
-				      .reason = reason,
-				      .text = "because"};
-
-	fake_send_all(&fake, &d, sizeof(d));
-}
-
-static void test_final(void **state)
-{
-	struct rawnet_match m;
-	int result = 0;
-	uint64_t id;
-	pthread_t t;
-
-	(void)state;
-	rule(&m, 1);
-	pthread_create(&t, NULL, wait_for_end, &result);
-	usleep(10000);
-	end_with(RAWNET_BYE_RING);
-	wait_for(&gone, 1);
-	pthread_join(t, NULL);
-	assert_int_equal(why.reason, RAWNET_BYE_RING);
-	assert_int_equal(result, -ECONNABORTED);
-	assert_int_equal(rawnet_flow_add(at, &m, NULL, &id), -ECONNABORTED);
-	assert_non_null(strstr(rawnet_error(), "because"));
-	assert_int_equal(rawnet_process(rn), -ECONNABORTED);
-	usleep(20000);
-	assert_int_equal(fake_count(&fake, RAWNET_MSG_HELLO), 1);
-	assert_int_equal(rawnet_detach(at), 0);
-}
-
-static void test_shutdown_comes_back(void **state)
-{
-	(void)state;
-	end_with(RAWNET_BYE_SHUTDOWN);
-	wait_for(&gone, 1);
-	assert_int_equal(why.reason, RAWNET_BYE_SHUTDOWN);
-	assert_string_equal(why.text, "because");
-	wait_for(&back, 1);
-	assert_int_equal(rawnet_queue_sync(q), 1);
-	works();
-}
-
-static void test_no_reconnect(void **state)
-{
-	(void)state;
-	kill_daemon();
-	wait_for(&gone, 1);
-	start_daemon(NULL);
-	assert_int_equal(rawnet_process(rn), -ENOTCONN);
-	assert_int_equal(rawnet_wait(q, RAWNET_WAIT_RX, -1), -ENOTCONN);
-	assert_int_equal(rawnet_copies(at, 0), -ENOTCONN);
-	usleep(20000);
-	assert_int_equal(fake_count(&fake, RAWNET_MSG_HELLO), 0);
-	assert_int_equal(back, 0);
-}
-
-/* Without a thread, a wait ends early so that the program can process the loss. */
-static void test_wait_alone(void **state)
-{
-	(void)state;
-	kill_daemon();
-	assert_int_equal(rawnet_wait(q, RAWNET_WAIT_RX, -1), 0);
-	start_daemon(NULL);
-	wait_for(&back, 1);
-	works();
-}
+/* ---- all at once ---- */
 
 /* Everything at once, for ThreadSanitizer: requests from two threads, a queue in use, counters
  * read, while the daemon dies again and again. */
@@ -719,10 +469,6 @@ int main(void)
 		TEST(test_lost_rule, setup),
 		TEST(test_port_comes_later, setup),
 		TEST(test_attachment_refused, setup),
-		TEST(test_final, setup),
-		TEST(test_shutdown_comes_back, setup),
-		TEST(test_no_reconnect, setup_final),
-		TEST(test_wait_alone, setup_alone),
 		TEST(test_crowd, setup),
 	};
 

@@ -52,11 +52,9 @@ static void answer(struct fake *f, const struct rawnet_hdr *req, struct fake_rep
 static int setup(void **state)
 {
 	struct rawnet_options o = {.size = sizeof(o), .socket = fake.path};
-	char path[100];
 
 	(void)state;
-	fake_path(path);
-	fake_init(&fake, path);
+	fake_init(&fake, NULL);
 	fake.hook = answer;
 	fake_run(&fake);
 	return rawnet_connect(&rn, &o);
@@ -66,8 +64,7 @@ static int teardown(void **state)
 {
 	(void)state;
 	rawnet_close(rn);
-	fake_kill(&fake);
-	fake_unpath(fake.path);
+	fake_end(&fake);
 	return 0;
 }
 

@@ -17,15 +17,10 @@
 #include <unistd.h>
 #include <cmocka.h>
 
-#include "lib_fake.h"
+#include "lib_queue.h"
 
 #define HANDOVERS 5000
 
-static struct fake fake;
-static struct rawnet *rn;
-static struct rawnet_attachment *at;
-static struct rawnet_queue *q;
-static struct fake_attachment *peer;
 static int stop;
 
 /* The linker leads the library's calls here. */
@@ -44,33 +39,9 @@ ssize_t __wrap_recv(int fd, void *buf, size_t size, int flags)
 
 static int setup(void **state)
 {
-	struct rawnet_attach_options o = {
-		.size = sizeof(o), .n_queues = 1, .rx_size = 64, .tx_size = 8};
-	struct rawnet_options c = {.size = sizeof(c), .socket = fake.path};
-	char path[100];
-
 	(void)state;
-	fake_path(path);
-	fake_init(&fake, path);
-	fake_run(&fake);
-	assert_int_equal(rawnet_connect(&rn, &c), 0);
-	assert_int_equal(rawnet_attach(rn, "eth0", &o, &at), 0);
-	q = rawnet_queue(at, 0);
-	peer = fake_at(&fake, 0);
 	__atomic_store_n(&stop, 0, __ATOMIC_RELAXED);
-	alarm(100);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	alarm(0);
-	fake_sync(&fake);
-	rawnet_close(rn);
-	fake_kill(&fake);
-	fake_unpath(fake.path);
-	return 0;
+	return open_queue(64, 8, 0, 0);
 }
 
 static void take_one(void)
@@ -79,13 +50,6 @@ static void take_one(void)
 
 	assert_int_equal(rawnet_rx_burst(q, &p, 1), 1);
 	rawnet_buf_put(q, p.data);
-}
-
-static void send_one(void)
-{
-	struct rawnet_packet p = {.len = 60, .data = rawnet_buf_get(q)};
-
-	assert_int_equal(rawnet_tx_burst(q, &p, 1), 1);
 }
 
 static void test_wait(void **state)
@@ -311,7 +275,7 @@ static void test_handovers_tx(void **state)
 	assert_int_equal(count, 4 * HANDOVERS);
 }
 
-#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, close_queue)
 
 int main(void)
 {

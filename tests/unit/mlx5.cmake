@@ -7,6 +7,7 @@ rawnet_unit_test(mlx5_match_test SOURCES mlx5_match_test.c LIBS rawnet-daemon-pa
 rawnet_unit_test(mlx5_mirror_test SOURCES mlx5_mirror_test.c ${CMAKE_SOURCE_DIR}/daemon/backend/mlx5/mirror.c
   ${CMAKE_SOURCE_DIR}/tests/model/frame.c
   LIBS rawnet-net rawnet-steer rawnet-flow rawnet-daemon-paths PkgConfig::mlx5 PkgConfig::urcu-qsbr)
+target_compile_definitions(mlx5_mirror_test PRIVATE REAL_TABLE)
 # The order of shapes in a NIC, without the NIC.
 rawnet_unit_test(layers_test SOURCES layers_test.c ${CMAKE_SOURCE_DIR}/daemon/backend/verbs/layers.c
   LIBS rawnet-daemon-paths rawnet-err rawnet-flow)

@@ -14,24 +14,11 @@
 #include <stdio.h>
 #include <cmocka.h>
 
-#include <arpa/inet.h>
-#include <errno.h>
-
 #include "../model/frame.h"
 #include "backend/mlx5/mirror.h"
-#include "net_frames.h"
-#include "police_steer.h"
+#include "police_random.h"
 
-#define OWN_MAC "02:00:00:00:00:77"
-#define SQN	0x1234u
-
-static uint8_t v4_of_port[2][4] = {{10, 0, 0, 1}, {10, 0, 0, 3}};
-static uint8_t v6_of_port[1][16] = {{0xfd, 0, [15] = 1}};
-static struct rn_addresses addresses = {2, 1, v4_of_port, v6_of_port};
-static struct rn_port port = {.addresses = &addresses};
-static struct rn_attachment client = {.port = &port}, other = {.port = &port};
-static struct rn_queue queue = {.at = &client};
-static uint8_t frame[1024];
+#define SQN 0x1234u
 
 /* ---- the device ---- */
 
@@ -56,7 +43,7 @@ static bool nic_passes(uint32_t len, uint32_t sqn, uint32_t metadata)
 	struct cx_frame f;
 	struct cx_fte fte;
 
-	cx_frame_parse(&f, frame, len, false);
+	cx_frame_parse(&f, buffer, len, false);
 	cx_frame_fte(&f, &fte);
 	memcpy(k.w, fte.w, CX_FTE_ICMP * 4);
 	k.w[RN_MATCH_ICMP] = fte.w[CX_FTE_ICMP];
@@ -83,7 +70,8 @@ static bool tell(void)
 
 		if (table_owner[i] != &client)
 			continue;
-		if (rn_mirror_beyond(rule)) {
+		/* Ports of SCTP: the backend does not take the rule. */
+		if (rn_mirror_beyond(rule) || rule->key.proto == IPPROTO_SCTP) {
 			all = false;
 			continue;
 		}
@@ -96,106 +84,10 @@ static bool tell(void)
 	return all;
 }
 
-/* ---- rules and frames ---- */
-
-static const char *const pool[] = {
-	"udp dport 53",
-	"tcp dport 80 src 10.0.0.2",
-	"udp sport 53",
-	"tcp",
-	"ethertype ipv4",
-	"ethertype 0x88b5",
-	"ethertype ipv6 udp",
-	"ethertype ipv6",
-	"dst 10.0.0.0/24",
-	"dst 10.0.0.50 udp",
-	"dst fd00::/64 tcp dport 80",
-	"src fd00::/16 dst fd00::50 udp",
-	"vlan 7 udp dport 53",
-	"vlan 7 ethertype 0x8100",
-	"ipvlan 10.0.0.50",
-	"ipvlan fd00::50 udp",
-	"ipvlan fd00::50",
-	"ipvlan 10.0.0.50 vlan 7",
-	"macvlan " OWN_MAC,
-	"macvlan " OWN_MAC " ethertype ipv4",
-	"macvlan " OWN_MAC " udp addr 10.0.0.50",
-	"macvlan " OWN_MAC " udp addr 10.0.0.50 addr fd00::50 vlan 7",
-	"dmac " OWN_MAC " udp dport 53",
-	"dmac " OWN_MAC " smac 02:00:00:00:00:20 tcp",
-	"dmac 02:00:00:00:00:00/ff:ff:ff:ff:ff:00 ethertype 0x88b5",
-	"dmac 02:00:00:00:00:00/f3:ff:ff:ff:ff:00 dst 10.0.0.0/8",
-	"icmp dst 10.0.0.0/24",
-	"icmpv6 dst fd00::/16",
-};
-#define POOL (sizeof(pool) / sizeof(pool[0]))
-
-static void addr(uint8_t *to, const char *text)
-{
-	assert_true(inet_pton(strchr(text, ':') ? AF_INET6 : AF_INET, text, to));
-}
-
-static void mac(uint8_t *to, const char *text)
-{
-	assert_int_equal(sscanf(text, "%hhx:%hhx:%hhx:%hhx:%hhx:%hhx", to, to + 1, to + 2, to + 3,
-				to + 4, to + 5),
-			 6);
-}
-
-static const char *pick(const char *const *of, uint32_t n)
-{
-	return of[rnd(n)];
-}
-
-static struct want random_want(void)
-{
-	static const char *const from[] = {
-		"02:00:00:00:00:10", "02:00:00:00:00:10", OWN_MAC, OWN_MAC,
-		"02:00:00:00:00:20", "03:00:00:00:00:10"};
-	static const char *const to[] = {"02:00:00:00:00:20", "02:00:00:00:00:20",
-					 "ff:ff:ff:ff:ff:ff", "33:33:00:00:00:01",
-					 "01:80:c2:00:00:0f", "01:80:c2:00:00:10",
-					 "01:00:0c:cc:cc:cc"};
-	static const char *const v4[] = {"10.0.0.1", "10.0.0.50", "10.0.0.3", "10.0.0.2",
-					 "10.0.1.1"};
-	static const char *const v6[] = {"fd00::1", "fd00::50", "fd00::51", "fd01::2"};
-	static const uint16_t ports[] = {53, 53, 80, 4000},
-			      types[] = {0x88b5, 0x0806, 0x88cc, 46, 0x8847};
-	static const uint8_t protos[] = {6, 17, 17, 1, 58, 132};
-	struct want w = {.version = (int[]) {4, 6, 6, 0}[rnd(4)],
-			 .tags = rnd(4) ? 0 : 1 + (int)rnd(2),
-			 .tci = {(uint16_t)(rnd(4) ? 0x2007 : rnd(65536)), 7},
-			 .ethertype = types[rnd(5)],
-			 .options = rnd(6) ? 0 : (int)rnd(11),
-			 .ext = rnd(6) ? 0 : (int)rnd(8),
-			 .frag = rnd(6) ? 0 : (uint16_t)rnd(65536),
-			 .proto = protos[rnd(6)],
-			 .sport = ports[rnd(4)],
-			 .dport = ports[rnd(4)],
-			 .payload = 20 + rnd(60)};
-
-	mac(w.smac, pick(from, 6));
-	mac(w.dmac, pick(to, 7));
-	addr(w.src, w.version == 6 ? pick(v6, 4) : pick(v4, 5));
-	addr(w.dst, w.version == 6 ? pick(v6, 4) : pick(v4, 5));
-	if (!rnd(4))
-		w.tpid[0] = (uint16_t[]) {0x88a8, 0x9100}[rnd(2)];
-	if (w.version == 6 && w.frag)
-		w.frag |= 1;
-	return w;
-}
-
 /* What the device understands less of than the daemon's parser: such a frame is not for it. */
 static bool narrower(const struct want *w)
 {
 	return (w->version == 6 && (w->ext || w->frag)) || (w->tags && !(w->tci[0] & 0xfff));
-}
-
-static void random_rules(void)
-{
-	table_clear();
-	for (uint32_t n = 1 + rnd(4); n; n--)
-		assert_true(table_add(pool[rnd(POOL)], rnd(5) ? &client : &other));
 }
 
 /* ---- tests ---- */
@@ -208,17 +100,17 @@ static void agrees_with_policing(void **state)
 	(void)state;
 	for (enum rn_guard g = 0; g < RN_GUARDS; g++)
 		rn_guard_fill(&guard[g].value, &guard[g].mask, g, SQN);
-	for (int i = 0; i < 400000; i++) {
-		struct want w = random_want();
-		uint32_t len = frame_build(frame, &w);
+	for (int i = 0; i < 600000; i++) {
+		struct want w;
+		uint32_t len = random_frame(&w);
 		bool allowed, passes;
 
 		if (i % 20 == 0) {
-			random_rules();
+			random_rules(4);
 			whole = tell();
 		}
 		queue.hint.epoch = 0;
-		allowed = !rn_police(&queue, frame, len, -1);
+		allowed = !rn_police(&queue, buffer, len, -1);
 		passes = nic_passes(len, SQN, 0);
 		if (passes)
 			assert_true(allowed);
@@ -241,7 +133,7 @@ static void stays_in_its_priority(void **state)
 {
 	(void)state;
 	for (unsigned i = 0; i < 2000; i++) {
-		random_rules();
+		random_rules(4);
 		tell();
 		for (unsigned k = 0; k < n_pass; k++) {
 			const uint8_t *v = (const uint8_t *)pass[k].value.w,

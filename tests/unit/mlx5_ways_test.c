@@ -17,7 +17,7 @@
 #include <cmocka.h>
 
 #include "backend/mlx5/ways.h"
-#include "tx_parts.h"
+#include "tx_bill.h"
 
 #define BLOCKS 64u
 #define LKEY   0x00c0ffeeu
@@ -26,22 +26,10 @@ static struct rn_mlx5_tx tx;
 static struct rn_mlx5_batch b;
 static struct rn_mlx5_sent sent[BLOCKS];
 static _Alignas(64) uint8_t sq[BLOCKS * RN_WQE_BB];
-static int copies, verdict;
-static bool sure, poor;
-static uint64_t paid_packets, paid_bytes;
+static int verdict;
+static bool sure;
 
 /* ---- the parts that others play ---- */
-
-enum rn_tx_verdict rn_tx_copy(struct rn_queue *queue, const struct rn_chain *c,
-			      const struct rn_tx_way *way, void *ctx)
-{
-	(void)queue;
-	(void)c;
-	(void)way;
-	(void)ctx;
-	copies++;
-	return RN_TX_DROPPED;
-}
 
 static void attack(void)
 {
@@ -75,14 +63,6 @@ int rn_tx_judge(struct rn_queue *queue, const struct rn_chain *c)
 	return verdict;
 }
 
-bool rn_tx_pay(struct rn_queue *queue, uint32_t packets, uint32_t bytes)
-{
-	(void)queue;
-	paid_packets += poor ? 0 : packets;
-	paid_bytes += poor ? 0 : bytes;
-	return !poor;
-}
-
 /* ---- helpers ---- */
 
 static int prepare(void **state)
@@ -99,10 +79,9 @@ static int prepare(void **state)
 	tx.max_tso = 262144;
 	tx.sent = sent;
 	b = (struct rn_mlx5_batch) {.tx = &tx};
-	copies = verdict = 0;
+	verdict = 0;
 	sure = true;
-	poor = false;
-	paid_packets = paid_bytes = 0;
+	tx_bill();
 	return 0;
 }
 

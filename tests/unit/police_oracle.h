@@ -11,7 +11,7 @@
 
 struct oracle_port {
 	uint8_t mac[6];
-	uint8_t v4[4], v6[16]; /* its addresses */
+	uint8_t v4[2][4], v6[16]; /* its addresses */
 };
 
 /* A frame as the oracle sees it; -1 and NULL: not there. */
@@ -244,7 +244,9 @@ static inline bool oracle_ip(const struct oracle_port *p, const struct rawnet_ma
 	}
 	if (m->fields & RAWNET_M_DST)
 		return true;
-	return v->ip == 4 ? !memcmp(v->src, p->v4, 4) : !memcmp(v->src, p->v6, 16);
+	if (v->ip == 4)
+		return !memcmp(v->src, p->v4[0], 4) || !memcmp(v->src, p->v4[1], 4);
+	return !memcmp(v->src, p->v6, 16);
 }
 
 static inline bool oracle_link(const uint8_t *f, int len)

@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Policing: cases that a reader can check, then random rules and frames against an oracle, with and
- * without a hint, and every byte of allowed frames changed under their hint.
+ * Policing: cases that a reader can check.
  *
  * Promise: a client sends the mirror of its rules only. Seen to fail without its defence
  * (police.c):
  *   arp_cases     ARP not kept to macvlan
- *   nd_cases      link-layer options not looked at; against_oracle too
+ *   nd_cases      link-layer options not looked at; against_oracle (police_random_test.c) too
  *   link_control  an ethertype left out of link_type()
- *   mutated       the source address left out of the hint, and against_oracle
  */
 #include <stdarg.h>
 #include <stddef.h>
@@ -16,48 +14,7 @@
 #include <stdio.h>
 #include <cmocka.h>
 
-#include <arpa/inet.h>
-#include <errno.h>
-#include <urcu-qsbr.h>
-
-#include "net_frames.h"
-#include "police_oracle.h"
-#ifdef REAL_TABLE
-#include "police_steer.h"
-#else
-#include "police_table.h"
-#endif
-
-#define OK    0
-#define SPOOF RAWNET_Q_TX_DROP_SPOOF
-#define LINK  RAWNET_Q_TX_DROP_LINK
-
-#define PORT_MAC "02:00:00:00:00:10"
-#define OWN_MAC	 "02:00:00:00:00:77"
-#define PEER_MAC "02:00:00:00:00:20"
-#define ANY	 "ff:ff:ff:ff:ff:ff"
-
-static uint8_t v4_of_port[1][4] = {{10, 0, 0, 1}};
-static uint8_t v6_of_port[1][16] = {{0xfd, 0, [15] = 1}};
-static struct rn_addresses addresses = {1, 1, v4_of_port, v6_of_port};
-static struct rn_port port = {.addresses = &addresses};
-static struct rn_attachment client = {.port = &port}, other = {.port = &port};
-static struct rn_queue queue = {.at = &client};
-static struct oracle_port seen;
-
-static uint8_t buffer[4096];
-
-static void addr(uint8_t *to, const char *text)
-{
-	assert_true(inet_pton(strchr(text, ':') ? AF_INET6 : AF_INET, text, to));
-}
-
-static void mac(uint8_t *to, const char *text)
-{
-	assert_int_equal(sscanf(text, "%hhx:%hhx:%hhx:%hhx:%hhx:%hhx", to, to + 1, to + 2, to + 3,
-				to + 4, to + 5),
-			 6);
-}
+#include "police_rig.h"
 
 static struct want ip(const char *smac, const char *src, const char *dst, uint8_t proto,
 		      uint16_t sport, uint16_t dport)
@@ -320,24 +277,6 @@ static void link_control(void **state)
 	assert_int_equal(police(w), LINK);
 }
 
-static uint32_t arp(const char *smac, const char *sha, const char *spa, int op)
-{
-	struct want w = {.ethertype = 0x0806, .payload = 46};
-
-	mac(w.smac, smac);
-	mac(w.dmac, ANY);
-	frame_build(buffer, &w);
-	memset(buffer + 14, 0, 46);
-	be16(be16(buffer + 14, 1), 0x800);
-	buffer[18] = 6;
-	buffer[19] = 4;
-	be16(buffer + 20, (uint32_t)op);
-	mac(buffer + 22, sha);
-	addr(buffer + 28, spa);
-	addr(buffer + 38, "10.0.0.2");
-	return 60;
-}
-
 static void arp_cases(void **state)
 {
 	(void)state;
@@ -439,239 +378,6 @@ static void changes(void **state)
 	assert_int_equal(police(w), SPOOF);
 	addresses.v4[0][3] = 1;
 }
-
-/* ---- random ---- */
-
-static const char *const rule_pool[] = {
-	"udp dport 53",
-	"tcp dport 80 src 10.0.0.2",
-	"udp sport 53",
-	"tcp",
-	"ethertype ipv4",
-	"ethertype ipv6",
-	"ethertype 0x88b5",
-	"dst 10.0.0.0/24",
-	"dst 10.0.0.50 udp",
-	"dst fd00::/64 tcp dport 80",
-	"src fd00::/16 dst fd00::50",
-	"vlan 7 udp dport 53",
-	"vlan 7 ethertype 0x8100",
-	"ethertype 0x9100",
-	"ipvlan 10.0.0.50",
-	"ipvlan fd00::50",
-	"ipvlan 10.0.0.50 vlan 7",
-	"macvlan " OWN_MAC,
-	"macvlan " OWN_MAC " vlan 7",
-	"macvlan " OWN_MAC " addr 10.0.0.50",
-	"macvlan " OWN_MAC " addr fd00::50",
-	"macvlan " OWN_MAC " addr 10.0.0.51 addr fd00::51 vlan 7",
-	"macvlan " OWN_MAC " udp addr 10.0.0.50",
-	"dmac " OWN_MAC " udp dport 53",
-	"dmac " OWN_MAC " smac " PEER_MAC,
-	"dmac 02:00:00:00:00:00/ff:ff:ff:ff:ff:00 ethertype 0x88b5",
-	"dmac 02:00:00:00:00:00/f3:ff:ff:ff:ff:00 dst 10.0.0.0/8",
-	"icmp dst 10.0.0.0/24",
-	"icmpv6 dst fd00::/16",
-	"sctp dst 10.0.0.50 dport 80",
-};
-#define POOL (sizeof(rule_pool) / sizeof(rule_pool[0]))
-
-static const char *pick(const char *const *of, uint32_t n)
-{
-	return of[rnd(n)];
-}
-
-static void random_rules(void)
-{
-	table_clear();
-	for (uint32_t n = 1 + rnd(7); n; n--)
-		assert_true(table_add(rule_pool[rnd(POOL)], rnd(4) ? &client : &other));
-}
-
-static void random_nd(const struct want *w, uint32_t len)
-{
-	static const char *const targets[] = {"fd00::50", "fd00::51", "fd00::2"};
-	uint8_t *p = buffer + w->l4;
-
-	p[0] = (uint8_t)(128 + rnd(12));
-	if (len - w->l4 < 24)
-		return;
-	addr(p + 8, pick(targets, 3));
-	for (p += 24; p + 8 <= buffer + w->end; p += 8) {
-		p[0] = (uint8_t)rnd(4);
-		p[1] = rnd(8) ? 1 : (uint8_t)rnd(3);
-		memcpy(p + 2, rnd(4) ? w->smac : w->dmac, 6);
-	}
-}
-
-static uint32_t random_frame(void)
-{
-	static const char *const macs[] = {PORT_MAC, PORT_MAC, OWN_MAC, OWN_MAC, PEER_MAC};
-	static const char *const to[] = {PEER_MAC, PEER_MAC, ANY, "01:80:c2:00:00:0f",
-					 "33:33:00:00:00:01"};
-	static const char *const v4[] = {"10.0.0.1", "10.0.0.50", "10.0.0.51", "10.0.0.2",
-					 "0.0.0.0"};
-	static const char *const v6[] = {"fd00::1", "fd00::50", "fd00::51", "fd00::2", "::"};
-	static const uint16_t ports[] = {53, 53, 80, 4000},
-			      types[] = {0x88b5, 0x0806, 0x88cc, 46, 0x9100, 0x8100};
-	static const uint8_t protos[] = {6, 17, 17, 1, 58, 58, 132, 47};
-	struct want w = {.version = (int[]) {4, 6, 0}[rnd(3)],
-			 .tags = rnd(5) ? 0 : 1 + (int)rnd(2),
-			 .tci = {(uint16_t)(rnd(2) ? 7 : rnd(65536)), 7},
-			 .ethertype = types[rnd(6)],
-			 .options = rnd(4) ? 0 : (int)rnd(11),
-			 .ext = rnd(4) ? 0 : (int)rnd(8),
-			 .frag = rnd(6) ? 0 : (uint16_t)rnd(65536),
-			 .proto = protos[rnd(8)],
-			 .sport = ports[rnd(4)],
-			 .dport = ports[rnd(4)],
-			 .payload = rnd(60),
-			 .padding = rnd(3) ? 0 : rnd(30)};
-	uint32_t len;
-
-	mac(w.smac, pick(macs, 5));
-	mac(w.dmac, pick(to, 5));
-	addr(w.src, w.version == 6 ? pick(v6, 5) : pick(v4, 5));
-	addr(w.dst, w.version == 6 ? pick(v6, 5) : pick(v4, 5));
-	if (!rnd(4))
-		w.tpid[0] = (uint16_t[]) {0x88a8, 0x9100}[rnd(2)];
-	if (w.version == 6 && w.frag)
-		w.frag |= 1;
-	len = frame_build(buffer, &w);
-	if (w.version == 6 && w.proto == 58 && !w.frag && len > w.l4)
-		random_nd(&w, len);
-	if (!w.version && w.ethertype == 0x0806 && rnd(4)) {
-		uint8_t pad[128];
-
-		memcpy(pad, buffer + w.l3, w.payload);
-		arp(pick(macs, 5), pick(macs, 5), pick(v4, 5), 1 + (int)rnd(2));
-		if (w.tags)
-			return 60;
-		return 14 + w.payload < 60 ? 14 + w.payload : 60;
-	}
-	return rnd(10) ? len : 14 + rnd(len - 13);
-}
-
-/* What the oracle says of the whole table. */
-static int verdict(const uint8_t *f, uint32_t len, int tci)
-{
-	if (oracle_link(f, (int)len))
-		return LINK;
-	for (unsigned i = 0; i < table_n; i++) {
-		if (table_owner[i] == &client &&
-		    oracle_allows(&seen, &table_rule[i].match, f, (int)len, tci))
-			return OK;
-	}
-	return SPOOF;
-}
-
-static int random_tci(void)
-{
-	switch (rnd(9)) {
-	case 0: return 7;
-	case 1: return 0x6007;
-	case 2: return 0;
-	default: return -1;
-	}
-}
-
-static void against_oracle(void **state)
-{
-	unsigned allowed = 0, by_hint = 0;
-	struct rn_queue cold = {.at = &client};
-	uint8_t *edge = guarded(400);
-
-	(void)state;
-	for (int i = 0; i < 300000; i++) {
-		uint32_t len;
-		int tci, want;
-		uint8_t *f;
-
-		if (i % 20 == 0)
-			random_rules();
-		len = random_frame();
-		if (!rnd(5))
-			buffer[rnd(len)] = (uint8_t)rnd(256);
-		f = edge + 400 - len;
-		memcpy(f, buffer, len);
-		tci = random_tci();
-		want = verdict(f, len, tci);
-		cold.hint.epoch = 0;
-		assert_int_equal(rn_police(&cold, f, len, tci), want);
-		by_hint += want == OK && queue.hint.epoch == cold.hint.epoch && cold.hint.epoch;
-		assert_int_equal(rn_police(&queue, f, len, tci), want);
-		allowed += want == OK;
-	}
-	/* the pools are such that both answers are common */
-	print_message("%u allowed, %u under a hint\n", allowed, by_hint);
-	assert_true(allowed > 10000 && allowed < 150000);
-	assert_true(by_hint > 2000);
-}
-
-/* Under the hint of an allowed frame: each byte changed, each length, each tag. */
-static void mutated(void **state)
-{
-	struct rn_queue hot = {.at = &client}, cold = {.at = &client};
-	struct rn_police_hint hint;
-	unsigned hinted = 0, still = 0;
-	uint8_t f[512];
-
-	(void)state;
-	for (int i = 0; i < 200000 && hinted < 2000; i++) {
-		uint32_t len;
-		int tci = random_tci();
-
-		if (i % 20 == 0)
-			random_rules();
-		len = random_frame();
-		hot.hint.epoch = 0;
-		if (rn_police(&hot, buffer, len, tci) || !hot.hint.epoch)
-			continue;
-		hinted++;
-		hint = hot.hint;
-		for (uint32_t k = 0; k < 3 * len + 40; k++) {
-			uint32_t l = len, at = k % len;
-			int t = tci;
-
-			memcpy(f, buffer, len);
-			if (k < 3 * len) /* one bit, another, anything */
-				f[at] = (uint8_t)(k < 2 * len ? f[at] ^ 1u << rnd(8) : rnd(256));
-			else if (k & 1)
-				l = 14 + rnd(len - 13);
-			else
-				t = random_tci();
-			hot.hint = hint;
-			cold.hint.epoch = 0;
-			still += !rn_police(&cold, f, l, t);
-			assert_int_equal(rn_police(&hot, f, l, t), rn_police(&cold, f, l, t));
-			assert_int_equal(rn_police(&cold, f, l, t), verdict(f, l, t));
-		}
-	}
-	assert_true(hinted == 2000);
-	assert_true(still > 10000);
-}
-
-static void truncated(void **state)
-{
-	uint8_t *edge = guarded(400);
-
-	(void)state;
-	for (int i = 0; i < 400; i++) {
-		uint32_t len;
-
-		random_rules();
-		len = random_frame();
-		for (uint32_t l = 0; l <= len; l++) {
-			uint8_t *f = edge + 400 - l;
-			int got;
-
-			memcpy(f, buffer, l);
-			got = rn_police(&queue, f, l, -1);
-			assert_int_equal(got, l < 14 ? SPOOF : verdict(f, l, -1));
-		}
-	}
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -680,15 +386,11 @@ int main(void)
 		cmocka_unit_test(several),   cmocka_unit_test(masked_mac),
 		cmocka_unit_test(tags),	     cmocka_unit_test(link_control),
 		cmocka_unit_test(arp_cases), cmocka_unit_test(nd_cases),
-		cmocka_unit_test(changes),   cmocka_unit_test(against_oracle),
-		cmocka_unit_test(mutated),   cmocka_unit_test(truncated),
+		cmocka_unit_test(changes),
 	};
 	int failed;
 
 	rcu_register_thread();
-	memcpy(seen.mac, table_port_mac, 6);
-	memcpy(seen.v4, v4_of_port[0], 4);
-	memcpy(seen.v6, v6_of_port[0], 16);
 	failed = cmocka_run_group_tests_name("police", tests, NULL, NULL);
 	table_clear();
 	rcu_unregister_thread();

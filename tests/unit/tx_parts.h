@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * For tests of one way of transmitting: a port, a queue in it whose packet memory is `mem`, packets
- * there, and the bill: what was to be paid of the client's rates. Each test plays the parts that it
- * does not link.
+ * For tests of one way of transmitting: a port, a queue in it whose packet memory is `mem`, and
+ * packets there. Each test plays the parts that it does not link.
  */
 #ifndef TX_PARTS_H
 #define TX_PARTS_H

@@ -19,7 +19,7 @@
 
 #include "backend/verbs/verbs.h"
 #include "poller.h"
-#include "tx_parts.h"
+#include "tx_bill.h"
 
 #define RING 64u
 
@@ -35,9 +35,7 @@ static uint8_t heads[RING * RN_VERBS_ROOM], tso[RN_VERBS_BURST * RN_VERBS_TSO];
 static struct verbs_queue v;
 static struct rawnet_ring_ctl ctl;
 static struct rawnet_slot slots[RING];
-static uint64_t paid_packets, paid_bytes, sent_frames, sent_bytes;
-static unsigned copies;
-static bool poor;
+static uint64_t sent_frames, sent_bytes;
 static struct ibv_wc done[4]; /* what the device says next */
 static int n_done;
 static uint64_t last_id; /* of the last request */
@@ -69,25 +67,6 @@ int rn_tx_judge(struct rn_queue *queue, const struct rn_chain *c)
 	(void)queue;
 	(void)c;
 	return 0;
-}
-
-enum rn_tx_verdict rn_tx_copy(struct rn_queue *queue, const struct rn_chain *c,
-			      const struct rn_tx_way *way, void *ctx)
-{
-	(void)queue;
-	(void)c;
-	(void)way;
-	(void)ctx;
-	copies++;
-	return RN_TX_DROPPED;
-}
-
-bool rn_tx_pay(struct rn_queue *queue, uint32_t packets, uint32_t bytes)
-{
-	(void)queue;
-	paid_packets += poor ? 0 : packets;
-	paid_bytes += poor ? 0 : bytes;
-	return !poor;
 }
 
 void rn_poller_touch(struct rn_poller *poller, struct rn_queue *queue)
@@ -168,10 +147,9 @@ static int prepare(void **state)
 		requests[i].sg_list = pieces[i];
 		requests[i].next = i + 1 < RN_VERBS_BURST ? &requests[i + 1] : NULL;
 	}
-	poor = false;
 	n_done = 0;
-	copies = 0;
-	paid_packets = paid_bytes = sent_frames = sent_bytes = 0;
+	tx_bill();
+	sent_frames = sent_bytes = 0;
 	return 0;
 }
 

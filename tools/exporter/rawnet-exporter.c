@@ -20,14 +20,15 @@
 #define DEFAULT_ADDRESS "127.0.0.1:9748"
 
 static const char usage[] =
-	"usage: rawnet-exporter [-S socket] [-l address]...\n"
-	"       rawnet-exporter -1 [-S socket]\n"
-	"  -S  the daemon's socket\n"
-	"  -l  /path, 127.0.0.1:port, [::1]:port or :port; default: the sockets\n"
-	"      that were passed, or " DEFAULT_ADDRESS "\n"
-	"  -1  print one page and exit\n"
-	"  -h  print this and exit\n"
-	"  -V  print the version and exit\n";
+	"Usage: rawnet-exporter [-S SOCKET] [-l ADDRESS]...\n"
+	"       rawnet-exporter -1 [-S SOCKET]\n"
+	"\n"
+	"  -S SOCKET    the daemon's socket\n"
+	"  -l ADDRESS   /path, 127.0.0.1:port, [::1]:port or :port; default: the sockets\n"
+	"               that were passed, or " DEFAULT_ADDRESS "\n"
+	"  -1           print one page and exit\n"
+	"  -h           print this and exit\n"
+	"  -V           print the version and exit\n";
 
 struct exporter {
 	struct rawnet *rn;

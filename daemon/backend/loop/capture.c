@@ -140,10 +140,9 @@ uint32_t rn_capture_count(const struct rn_capture *c)
 	return c->n;
 }
 
-const uint8_t *rn_capture_frame(const struct rn_capture *c, uint32_t index, uint32_t *len)
+struct rn_capture_frames rn_capture_frames(const struct rn_capture *c)
 {
-	*len = (uint32_t)(c->start[index + 1] - c->start[index]);
-	return c->bytes + c->start[index];
+	return (struct rn_capture_frames) {c->bytes, c->start};
 }
 
 void rn_capture_write(struct rn_capture *c, const uint8_t *frame, uint32_t len)

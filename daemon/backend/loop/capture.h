@@ -6,6 +6,7 @@
 #ifndef RN_CAPTURE_H
 #define RN_CAPTURE_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #include "../../err.h"
@@ -20,7 +21,12 @@ void rn_capture_close(struct rn_capture *c);
 
 /* Pollers. Writing takes a lock and may wait for the disk: this backend is for tests. */
 uint32_t rn_capture_count(const struct rn_capture *c);
-const uint8_t *rn_capture_frame(const struct rn_capture *c, uint32_t index, uint32_t *len);
+/* All frames, one behind the other: frame i is the bytes from start[i] to start[i + 1]. */
+struct rn_capture_frames {
+	const uint8_t *bytes;
+	const size_t *start;
+};
+struct rn_capture_frames rn_capture_frames(const struct rn_capture *c);
 void rn_capture_write(struct rn_capture *c, const uint8_t *frame, uint32_t len);
 
 #endif

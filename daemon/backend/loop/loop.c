@@ -262,6 +262,7 @@ static unsigned loop_rx(struct rn_hwq *hwq, unsigned budget)
 {
 	struct loop_queue *lq = queue_of(hwq);
 	const struct rn_capture *in = ((struct loop_port *)hwq->port->backend_data)->in;
+	struct rn_capture_frames all;
 	unsigned n = 0;
 	struct rn_burst burst;
 	uint32_t frames;
@@ -269,17 +270,17 @@ static unsigned loop_rx(struct rn_hwq *hwq, unsigned budget)
 	if (!source_has_more(lq))
 		return 0;
 	frames = rn_capture_count(in);
+	all = rn_capture_frames(in);
 	rn_burst_begin(&burst, hwq);
 	for (; n < budget; n++) {
-		const uint8_t *frame;
-		uint32_t len;
+		const size_t *at;
 
 		if (lq->cursor == frames && !hwq->port->config.pcap_repeat)
 			break;
 		if (lq->cursor == frames)
 			lq->cursor = 0;
-		frame = rn_capture_frame(in, lq->cursor++, &len);
-		rn_burst_frame(&burst, frame, len);
+		at = &all.start[lq->cursor++];
+		rn_burst_frame(&burst, all.bytes + at[0], (uint32_t)(at[1] - at[0]));
 	}
 	rn_burst_end(&burst);
 	return n;

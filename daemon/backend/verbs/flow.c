@@ -14,9 +14,7 @@
 #include <string.h>
 
 #include "verbs.h"
-
-#define TYPE_IP4 0x0800
-#define TYPE_IP6 0x86dd
+#include "wire.h"
 
 struct request {
 	struct ibv_flow_attr attr;

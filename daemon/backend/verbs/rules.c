@@ -21,10 +21,7 @@
 #include <string.h>
 
 #include "rdma.h"
-
-#define TYPE_IP4 0x0800
-#define TYPE_IP6 0x86dd
-#define TYPE_ARP 0x0806
+#include "wire.h"
 
 /* ---- which flows ---- */
 

@@ -17,29 +17,10 @@
 #include <bpf/bpf_helpers.h>
 
 #include "shared.h"
+#include "wire.h"
 
 #define inline_always	  static inline __attribute__((always_inline))
 #define copy(to, from, n) __builtin_memcpy(to, from, n)
-
-enum {
-	TYPE_IPV4 = 0x0800,
-	TYPE_ARP = 0x0806,
-	TYPE_IPV6 = 0x86dd,
-	TYPE_VLAN = 0x8100,
-	TYPE_QINQ = 0x88a8,
-};
-
-enum {
-	PROTO_HOPOPTS = 0,
-	PROTO_TCP = 6,
-	PROTO_UDP = 17,
-	PROTO_ROUTING = 43,
-	PROTO_FRAGMENT = 44,
-	PROTO_AH = 51,
-	PROTO_ICMPV6 = 58,
-	PROTO_DSTOPTS = 60,
-	PROTO_SCTP = 132,
-};
 
 /* Only its type: what is looked up are the daemon's tables. */
 struct rules {
@@ -94,17 +75,12 @@ inline_always void advance(struct cursor *c, __u32 n)
 	c->at += n;
 }
 
-inline_always __u16 be16(const __u8 *p)
-{
-	return (__u16)(p[0] << 8 | p[1]);
-}
-
 /* True: a neighbour message, which a rule of the port's own MAC does not take. */
 inline_always int parse_l4(struct cursor *c, struct rn_key *key, int v6)
 {
 	__u32 least = key->proto == PROTO_TCP ? 20 : key->proto == PROTO_UDP ? 8 : 12;
 
-	if (v6 && key->proto == PROTO_ICMPV6)
+	if (v6 && key->proto == PROTO_ICMP6)
 		return has(c, 4) && c->p[0] >= 133 && c->p[0] <= 137;
 	if (key->proto != PROTO_TCP && key->proto != PROTO_UDP && key->proto != PROTO_SCTP)
 		return 0;
@@ -124,14 +100,14 @@ inline_always void parse_ipv4(struct cursor *c, struct rn_key *key)
 	if (!has(c, 20) || p[0] >> 4 != 4)
 		return;
 	hlen = (__u32)(p[0] & 15) * 4;
-	total = be16(p + 2);
+	total = rn_get16(p + 2);
 	if (hlen < 20 || total < hlen || c->at + total > c->end)
 		return;
 	copy(key->src, p + 12, 4);
 	copy(key->dst, p + 16, 4);
 	key->proto = p[9];
 	c->end = c->at + total;
-	if (be16(p + 6) & 0x3fff) /* more fragments, or an offset */
+	if (rn_get16(p + 6) & 0x3fff) /* more fragments, or an offset */
 		return;
 	advance(c, hlen);
 	parse_l4(c, key, 0);
@@ -163,7 +139,7 @@ inline_always int parse_ipv6(struct cursor *c, struct rn_key *key)
 
 	if (!has(c, 40) || p[0] >> 4 != 6)
 		return 0;
-	total = 40 + be16(p + 4);
+	total = 40 + rn_get16(p + 4);
 	if (c->at + total > c->end)
 		return 0;
 	copy(key->src, p + 8, 16);
@@ -199,19 +175,19 @@ inline_always int parse(struct cursor *c, struct rn_key *key, int *neigh)
 		return 1;
 	copy(key->dmac, c->p, 6);
 	copy(key->smac, c->p + 6, 6);
-	type = be16(c->p + 12);
+	type = rn_get16(c->p + 12);
 	advance(c, 14);
-	if ((type == TYPE_VLAN || type == TYPE_QINQ) && has(c, 4)) {
-		key->vlan = bpf_htons(be16(c->p) & 0xfff);
-		type = be16(c->p + 2);
+	if ((type == TYPE_TAG || type == TYPE_STAG) && has(c, 4)) {
+		key->vlan = bpf_htons(rn_get16(c->p) & 0xfff);
+		type = rn_get16(c->p + 2);
 		advance(c, 4);
 	}
 	key->ethertype = bpf_htons(type);
 	if (type == TYPE_ARP)
 		*neigh = 1;
-	else if (type == TYPE_IPV4)
+	else if (type == TYPE_IP4)
 		parse_ipv4(c, key);
-	else if (type == TYPE_IPV6)
+	else if (type == TYPE_IP6)
 		*neigh = parse_ipv6(c, key);
 	return 0;
 }

@@ -24,11 +24,9 @@
 
 #define RX_CHUNKS   2048u
 #define FILL_PLACES (2 * RX_CHUNKS)
-#define ROOMS	    1024u
 #define SMALL	    2048u
 #define LARGE	    4096u
 #define MOST_PARTS  8u /* chunks of one frame: what struct rn_frame holds */
-#define KICK_TRIES  64
 #define TX_BUDGET   256 /* packets a system call; the kernel's own is 32 */
 
 #ifndef XDP_MAX_TX_SKB_BUDGET
@@ -75,14 +73,14 @@ static void plan_memory(struct rn_xsk *x, const struct rn_xsk_config *config)
 	parts = (config->max_frame + 4 + x->chunk_size - 1) / x->chunk_size;
 	x->room_size = parts * x->chunk_size;
 	x->tx_base = (uint64_t)RX_CHUNKS * x->chunk_size;
-	x->size = x->tx_base + (uint64_t)ROOMS * x->room_size;
-	x->n_descs = power_of_two(ROOMS * parts);
+	x->size = x->tx_base + (uint64_t)RN_XSK_ROOMS * x->room_size;
+	x->n_descs = power_of_two(RN_XSK_ROOMS * parts);
 }
 
 static int make_memory(struct rn_xsk *x, const struct rn_xsk_config *config, struct rn_err *err)
 {
-	x->free_room = calloc(ROOMS, sizeof(*x->free_room));
-	x->under_way = calloc(ROOMS, sizeof(*x->under_way));
+	x->free_room = calloc(RN_XSK_ROOMS, sizeof(*x->free_room));
+	x->under_way = calloc(RN_XSK_ROOMS, sizeof(*x->under_way));
 	x->umem = map_memory(x);
 	if (!x->umem || !x->free_room || !x->under_way)
 		return rn_fail(err, -ENOMEM, "%s: queue %u: %lu bytes of packet memory: %s",
@@ -203,7 +201,7 @@ static int create(const struct rn_xsk_config *config, struct rn_xsk **out, struc
 		rn_xsk_free(x);
 		return rc;
 	}
-	for (uint32_t i = ROOMS; i-- > 0;)
+	for (uint32_t i = RN_XSK_ROOMS; i-- > 0;)
 		x->free_room[x->n_free++] = (uint16_t)i;
 	for (uint32_t i = 0; i < RX_CHUNKS; i++)
 		fill_chunk(x, i);
@@ -384,7 +382,7 @@ static void reclaim_rooms(struct rn_xsk *x)
 
 		x->under_way[(addr - x->tx_base) / x->room_size]++;
 	}
-	for (uint32_t i = ROOMS; i-- > 0;)
+	for (uint32_t i = RN_XSK_ROOMS; i-- > 0;)
 		if (!x->under_way[i])
 			x->free_room[x->n_free++] = (uint16_t)i;
 }
@@ -417,75 +415,4 @@ int rn_xsk_adopt(const struct rn_xsk_config *config, int fd, int umem_fd, struct
 	reclaim_rooms(x);
 	*out = x;
 	return 0;
-}
-
-/* ---- sending ---- */
-
-void rn_xsk_reap(struct rn_xsk *x)
-{
-	uint32_t at = 0, n = xsk_ring_cons__peek(&x->done, UINT32_MAX, &at);
-
-	for (uint32_t i = 0; i < n; i++) {
-		uint64_t addr = *xsk_ring_cons__comp_addr(&x->done, at + i);
-		uint32_t room = (uint32_t)((addr - x->tx_base) / x->room_size);
-
-		if (room < ROOMS && x->under_way[room] && !--x->under_way[room])
-			x->free_room[x->n_free++] = (uint16_t)room;
-	}
-	if (n)
-		xsk_ring_cons__release(&x->done, n);
-}
-
-uint8_t *rn_xsk_reserve(struct rn_xsk *x)
-{
-	if (!x->n_free)
-		rn_xsk_reap(x);
-	if (!x->n_free)
-		return NULL;
-	return x->umem + x->tx_base + (uint64_t)x->free_room[x->n_free - 1] * x->room_size;
-}
-
-void rn_xsk_submit(struct rn_xsk *x, uint32_t len)
-{
-	uint32_t room = x->free_room[--x->n_free], parts, at = 0;
-	uint64_t addr = x->tx_base + (uint64_t)room * x->room_size;
-
-	parts = (len + x->chunk_size - 1) / x->chunk_size;
-	x->under_way[room] = (uint16_t)parts;
-	xsk_ring_prod__reserve(&x->tx, parts, &at);
-	for (uint32_t i = 0; i < parts; i++) {
-		struct xdp_desc *d = xsk_ring_prod__tx_desc(&x->tx, at + i);
-
-		d->addr = addr + (uint64_t)i * x->chunk_size;
-		d->len = i + 1 < parts ? x->chunk_size : len - i * x->chunk_size;
-		d->options = i + 1 < parts ? XDP_PKT_CONTD : 0;
-	}
-	x->queued += parts;
-}
-
-unsigned rn_xsk_kick(struct rn_xsk *x, bool *again)
-{
-	unsigned calls = 0;
-
-	if (x->queued)
-		xsk_ring_prod__submit(&x->tx, x->queued);
-	x->queued = 0;
-	*again = false;
-	while (rn_xsk_unsent(x) && xsk_ring_prod__needs_wakeup(&x->tx) && calls < KICK_TRIES) {
-		uint32_t before = rn_xsk_unsent(x);
-
-		calls++;
-		if (sendto(x->fd, NULL, 0, MSG_DONTWAIT, NULL, 0) >= 0)
-			continue;
-		/* EAGAIN: its budget is used up, or the device is full; EBUSY, ENOBUFS: later.
-		 * Anything else (ENETDOWN) waits for the interface: the frames stay where they are.
-		 */
-		*again = errno == EAGAIN || errno == EBUSY || errno == ENOBUFS;
-		if (!*again || rn_xsk_unsent(x) == before)
-			break;
-	}
-	if (calls == KICK_TRIES || (*again && !rn_xsk_unsent(x)))
-		*again = rn_xsk_unsent(x) > 0;
-	rn_xsk_reap(x);
-	return calls;
 }

@@ -22,6 +22,8 @@
 #define XDP_PKT_CONTD (1 << 0) /* the same */
 #endif
 
+#define RN_XSK_ROOMS 1024u /* to send from */
+
 struct rn_xsk_config {
 	const char *dev;
 	uint32_t queue;
@@ -68,6 +70,8 @@ void rn_xsk_free(struct rn_xsk *xsk);
 uint32_t rn_xsk_rx_room(uint32_t max_frame, bool frags);
 /* Adds what the kernel dropped to the port's counters. Any thread. */
 void rn_xsk_counters(const struct rn_xsk *xsk, uint64_t v[RAWNET_COUNTERS_SPACE]);
+
+/* ---- sending: poller (send.c) ---- */
 
 /* Room for one frame, or NULL: all are under way. The same one until rn_xsk_submit. */
 uint8_t *rn_xsk_reserve(struct rn_xsk *xsk);
