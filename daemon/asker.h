@@ -31,7 +31,13 @@ struct rn_question {
 
 int rn_asker_create(sd_event *event, void (*started)(void), struct rn_asker **asker,
 		    struct rn_err *err);
-/* Waits for the question that is being asked; all that are left are done. */
+/*
+ * Waits for the question that is being asked; all that are left are done. That is for two answers
+ * that got lost, 4 s (netdev.c), or until the rtnl lock is free. Nothing would be won without it: a
+ * thread in that lock does not hear SIGKILL, its process ends when the lock is free, and an
+ * interface is given back under the same lock. A daemon that hands over (daemon.h) does not come
+ * here.
+ */
 void rn_asker_destroy(struct rn_asker *asker);
 void rn_asker_put(struct rn_asker *asker, struct rn_question *question);
 /* Nobody waits for the answer any more. A question that is not begun is done at once. */

@@ -110,7 +110,7 @@ int rn_attachment_create(struct rn_port *port, const struct rawnet_req_attach *r
 		synchronize_rcu(); /* its queues were in the pollers' sets */
 		goto free_it;
 	}
-	rn_steer_arrive(port->steer, at, at->uid, at->label);
+	rn_steer_arrive(port->steer, at);
 	*out = at;
 	return 0;
 
@@ -193,7 +193,6 @@ uint32_t rn_attachment_free(struct rn_attachment *at)
 
 	rn_attachment_sent(at);
 	rn_shm_destroy(&at->shm);
-	free(at->free_index);
 	free(at->queue);
 	free(at->peer_fd);
 	free(at);

@@ -21,7 +21,14 @@
 #include "queue.h"
 #include "shm.h"
 
+struct rn_rule;
 struct rn_state;
+
+/* A rule with its index, or an index that is free. */
+struct rn_indexed {
+	struct rn_rule *rule;
+	uint32_t next_free; /* as rn_attachment's free_index */
+};
 
 struct rn_attachment {
 	uint32_t id; /* daemon-wide, never 0, not used again */
@@ -37,9 +44,10 @@ struct rn_attachment {
 	 * read. */
 	uint16_t first[RN_PORT_POLLERS + 1];
 	uint32_t n_rules;
-	uint32_t next_index; /* rule indexes given out, and those given back; managed by steer */
-	uint32_t *free_index;
-	uint32_t n_free_indexes, max_free_indexes;
+	/* Its rules by their indexes; all of this is steer's (steer_owner.c). */
+	struct rn_indexed *rule;
+	uint32_t n_indexes, max_indexes;
+	uint32_t free_index; /* + 1: the first that was given back; 0: none */
 	uint32_t copies; /* RAWNET_COPY_* */
 	uint32_t rx_size, tx_size, buf_size, n_bufs, headroom;
 	struct rn_shm shm;
@@ -90,7 +98,6 @@ struct rn_state *rn_attachment_state(const struct rn_attachment *at);
 unsigned rn_attachment_reply(struct rn_attachment *at, struct rawnet_rep_attach *rep, int *fds);
 void rn_attachment_sent(struct rn_attachment *at);
 /* gone() is called for each rule that is deleted with it. */
-struct rn_rule;
 bool rn_attachment_retire(struct rn_attachment *at, void (*gone)(void *arg, struct rn_rule *rule),
 			  void *arg, uint64_t until);
 /* After a grace period. How many of its queues stay charged until their sockets are closed

@@ -55,13 +55,16 @@ static int identify(struct rn_client *c, struct rn_err *err)
 static int admit(struct rn_client *c, struct rn_err *err)
 {
 	const struct rn_policy_entry *e = rn_policy_entry(c->daemon->config, &c->peer, NULL);
-	static const struct rn_policy_entry stranger = {.limit = {.connections = 16}};
+	static const struct rn_policy_entry stranger = {.limit = {.connections = 16, .users = 64}};
+	const struct rn_policy_entry *bound = e || c->peer.uid == 0 ? e : &stranger;
 	struct rn_usage *u = rn_usage_of(&c->daemon->usages, c->peer.uid);
 	int rc;
 
 	if (!u)
 		return rn_fail(err, -ENOMEM, "out of memory");
-	rc = rn_policy_room(e || c->peer.uid == 0 ? e : &stranger, u, &one_connection, err);
+	rc = rn_policy_room(bound, u, &one_connection, err);
+	if (!rc && bound)
+		rc = rn_policy_admit(e, bound->limit.users, &c->daemon->usages, u, err);
 	/* A uid that is refused leaves no entry behind. */
 	if (!rc)
 		rn_usage_add(u, &one_connection);
@@ -148,6 +151,7 @@ struct rn_client *rn_client_adopt(struct rn_daemon *d, int fd, const char *socke
 		client_free(c, false);
 		return NULL;
 	}
+	u->by = rn_policy_key(rn_policy_entry(d->config, &c->peer, NULL));
 	rn_usage_add(u, &one_connection);
 	if (d->next_client < id)
 		d->next_client = id;
@@ -164,6 +168,8 @@ static struct rawnet_quota cost(const struct rn_attachment *at)
 
 int rn_client_add_attachment(struct rn_client *c, struct rn_attachment *at)
 {
+	int rc;
+
 	if (c->n_attachments == c->max_attachments) {
 		uint32_t more = c->max_attachments ? 2 * c->max_attachments : 4;
 		void *p = realloc(c->attachments, more * sizeof(*c->attachments));
@@ -173,6 +179,9 @@ int rn_client_add_attachment(struct rn_client *c, struct rn_attachment *at)
 		c->attachments = p;
 		c->max_attachments = more;
 	}
+	rc = rn_attachments_add(c->daemon, at);
+	if (rc)
+		return rc;
 	c->attachments[c->n_attachments++] = at;
 	rn_probe_attach(at, c->id);
 	return 0;
@@ -207,6 +216,7 @@ static void release(struct rn_client *c, struct rn_attachment *at, bool last)
 		      at->uid, "attachment %u", at->id);
 	rn_probe_detach(at, c->id);
 	rn_adopt_drop(at, last);
+	rn_attachments_remove(c->daemon, at);
 	back.queues -= rn_attachment_free(at);
 	if (u)
 		rn_usage_sub(u, &back);
@@ -277,41 +287,6 @@ uint64_t rn_client_memory(const struct rn_client *c)
 	for (uint32_t i = 0; i < c->n_attachments; i++)
 		n += c->attachments[i]->memory;
 	return n;
-}
-
-/* Its rules are being deleted: nobody finds it any more, to give it others. */
-static bool is_going(const struct rn_client *c, const struct rn_attachment *at)
-{
-	return c->dead || c->detaching == at;
-}
-
-struct rn_attachment *rn_attachment_by_id(const struct rn_daemon *d, uint32_t id)
-{
-	struct rn_client *c;
-
-	cds_list_for_each_entry (c, &d->clients, list) {
-		struct rn_attachment *at = rn_client_attachment(c, id);
-
-		if (at)
-			return is_going(c, at) ? NULL : at;
-	}
-	return NULL;
-}
-
-struct rn_attachment *rn_attachment_by_label(const struct rn_daemon *d, const char *dev,
-					     const char *label, uint32_t uid, bool any)
-{
-	const struct rn_served *s = rn_daemon_port(d, dev);
-	struct rn_attachment *at;
-
-	if (!s || !label[0])
-		return NULL;
-	cds_list_for_each_entry (at, &s->port->attachments, list) {
-		if (!is_going(at->client, at) && (any || at->uid == uid) &&
-		    !strcmp(at->label, label))
-			return at;
-	}
-	return NULL;
 }
 
 /* ---- the end ---- */

@@ -89,6 +89,11 @@ struct rn_attachment *rn_client_attachment(const struct rn_client *client, uint3
 uint32_t rn_client_rules(const struct rn_client *client);
 uint64_t rn_client_memory(const struct rn_client *client);
 
+/* All that clients have, in the order of their ids. add: -ENOMEM. behind: the place of the first
+ * with a higher id. */
+int rn_attachments_add(struct rn_daemon *daemon, struct rn_attachment *at);
+void rn_attachments_remove(struct rn_daemon *daemon, const struct rn_attachment *at);
+uint32_t rn_attachments_behind(const struct rn_daemon *daemon, uint64_t id);
 /* Any client's attachment by id; or by label on this port, of this uid unless any. */
 struct rn_attachment *rn_attachment_by_id(const struct rn_daemon *daemon, uint32_t id);
 struct rn_attachment *rn_attachment_by_label(const struct rn_daemon *daemon, const char *dev,

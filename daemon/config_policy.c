@@ -86,6 +86,11 @@ const struct rn_setting rn_policy_settings[] = {
 	 .kind = RN_U32,
 	 .offset = AT(rn_policy_entry, limit.connections),
 	 .most = 65536},
+	{.name = "users",
+	 .kind = RN_U32,
+	 .offset = AT(rn_policy_entry, limit.users),
+	 .least = 1,
+	 .most = 65536},
 	{.name = "rate", .kind = RN_U64, .offset = AT(rn_policy_entry, packet_rate)},
 	{.name = "byte_rate", .kind = RN_U64, .offset = AT(rn_policy_entry, byte_rate)},
 	{.name = "weight",
@@ -107,7 +112,8 @@ static void policy_init(void *element)
 					  .queues = 64,
 					  .rules = 1024,
 					  .attachments = 16,
-					  .connections = 64};
+					  .connections = 64,
+					  .users = 64};
 	p->weight = 1;
 }
 

@@ -398,6 +398,7 @@ void rn_daemon_destroy(struct rn_daemon *d)
 	sd_event_unref(d->event);
 	if (d->fault_fd >= 0)
 		close(d->fault_fd);
+	free(d->attachments);
 	rn_journal_close();
 	rcu_barrier();
 	rcu_unregister_thread();

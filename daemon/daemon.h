@@ -58,6 +58,8 @@ struct rn_daemon {
 	struct cds_list_head tentative; /* rules that go back unless confirmed */
 	sd_event_source *reaper; /* runs when clients died in this turn of the loop */
 	uint32_t n_clients, next_client;
+	struct rn_attachment **attachments; /* attachments.c */
+	uint32_t n_attachments, max_attachments;
 	uint32_t n_leaving; /* dead ones whose rules are not all deleted yet */
 
 	struct rn_bucket resolve; /* neighbours that clients may make the kernel ask for */

@@ -78,9 +78,11 @@ int rn_handle_QUOTA(struct rn_request *r)
 		if (u->uid == rep->uid)
 			rep->used = u->used;
 	e = rn_policy_entry(c->daemon->config, &peer, NULL);
-	if (e)
+	if (e) {
+		rep->used.users = rn_policy_users(&c->daemon->usages, rn_policy_key(e));
 		rep->limit = e->limit;
-	else if (rep->uid == 0)
+	} else if (rep->uid == 0) {
 		memset(&rep->limit, 0xff, sizeof(rep->limit)); /* no bound */
+	}
 	return 0;
 }

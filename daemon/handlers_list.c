@@ -127,37 +127,29 @@ static bool attachment_wanted(const struct rawnet_req_list *req, const struct rn
 	       dev_wanted(req, at->port->config.dev);
 }
 
-/* The cursor is the last attachment's id; a client lists its own in the order of their ids. */
+/* The cursor is the last attachment's id. */
 int rn_handle_ATTACHMENT_LIST(struct rn_request *r)
 {
 	const struct rawnet_req_list *req = r->req;
 	struct rawnet_rep_attachment_list *rep = r->rep;
 	const struct rn_daemon *d = r->client->daemon;
 	uint32_t most = sizeof(rep->entry) / sizeof(rep->entry[0]);
-	uint64_t last = req->cursor;
 
 	rep->list.entry_size = sizeof(rep->entry[0]);
-	for (;;) {
-		const struct rn_attachment *best = NULL, *at;
+	for (uint32_t i = rn_attachments_behind(d, req->cursor); i < d->n_attachments; i++) {
+		const struct rn_attachment *at = d->attachments[i];
+		const struct rn_client *c = at->client;
 
-		for (uint32_t i = 0; i < d->n_served; i++)
-			cds_list_for_each_entry (at, &d->served[i].port->attachments, list) {
-				const struct rn_client *c = at->client;
-
-				if (at->id > last && (!best || at->id < best->id) &&
-				    may_see(r->client, c) && attachment_wanted(req, c, at))
-					best = at;
-			}
-		if (!best)
-			return 0;
+		if (!may_see(r->client, c) || !attachment_wanted(req, c, at))
+			continue;
 		if (rep->list.n == most) {
-			rep->list.next = last;
-			return 0;
+			rep->list.next = rep->entry[most - 1].attachment;
+			break;
 		}
-		last = best->id;
-		rn_attachment_info(best, &rep->entry[rep->list.n]);
-		rep->entry[rep->list.n++].client = ((struct rn_client *)best->client)->id;
+		rn_attachment_info(at, &rep->entry[rep->list.n]);
+		rep->entry[rep->list.n++].client = c->id;
 	}
+	return 0;
 }
 
 /* ---- counters ---- */

@@ -243,7 +243,7 @@ void rn_journal_keep(const char *dev, struct rn_rule *rule, uint64_t confirm_end
 	memcpy(rule->kept, at, n * sizeof(at[0]));
 	rule->n_kept = n;
 	rule->kept_version++;
-	rule->changed = false;
+	cds_list_del_init(&rule->unkept);
 }
 
 void rn_journal_drop(struct rn_rule *rule)

@@ -86,8 +86,9 @@ int rn_netlink_ask(struct nlmsghdr *nlh, mnl_cb_t cb, void *data)
 	return kept ? ask_by(kept, nlh, cb, data) : -errno;
 }
 
-/* By a socket of its own: one that was not read to its end is in the way of the next. */
-static int dump_once(struct nlmsghdr *nlh, mnl_cb_t cb, void *data)
+/* By a socket of its own: one that was not read to its end is in the way of the next, and the
+ * asker's would give the answer to whichever thread reads first. */
+static int ask_once(struct nlmsghdr *nlh, mnl_cb_t cb, void *data)
 {
 	struct mnl_socket *nl = open_socket();
 	int ret;
@@ -114,7 +115,7 @@ int rn_netlink_dump(uint16_t type, mnl_cb_t cb, void *data)
 			mnl_nlmsg_put_extra_header(nlh, sizeof(struct ifaddrmsg));
 		else
 			mnl_nlmsg_put_extra_header(nlh, sizeof(struct ifinfomsg));
-		ret = dump_once(nlh, cb, data); /* -EINTR: NLM_F_DUMP_INTR */
+		ret = ask_once(nlh, cb, data); /* -EINTR: NLM_F_DUMP_INTR */
 	}
 	return ret;
 }
@@ -217,7 +218,7 @@ int rn_netdev_get(const char *dev, struct rn_netdev *nd, struct rn_err *err)
 	nlh->nlmsg_flags = NLM_F_REQUEST;
 	mnl_nlmsg_put_extra_header(nlh, sizeof(struct ifinfomsg));
 	mnl_attr_put_strz(nlh, IFLA_IFNAME, dev);
-	ret = rn_netlink_ask(nlh, one_link, nd);
+	ret = ask_once(nlh, one_link, nd);
 	if (ret == -ENODEV)
 		return rn_fail(err, ret, "dev %s: no such interface", dev);
 	if (ret)

@@ -3,6 +3,7 @@
 #include "policy.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -176,6 +177,53 @@ int rn_policy_room(const struct rn_policy_entry *e, const struct rn_usage *u,
 	return 0;
 }
 
+static bool is_empty(const struct rn_usage *u)
+{
+	static const struct rawnet_quota none;
+
+	return !memcmp(&u->used, &none, sizeof(none));
+}
+
+/* FNV-1a of whom it is about. */
+uint64_t rn_policy_key(const struct rn_policy_entry *e)
+{
+	uint64_t key = 0xcbf29ce484222325u;
+	char text[sizeof(e->socket) + 64];
+	int n = e ? snprintf(text, sizeof(text), "%d %u %u %s", (int)e->who, (unsigned)e->uid,
+			     (unsigned)e->gid, e->socket)
+		  : 0;
+
+	for (int i = 0; i < n; i++)
+		key = (key ^ (uint8_t)text[i]) * 0x100000001b3u;
+	return key;
+}
+
+uint32_t rn_policy_users(const struct cds_list_head *usages, uint64_t key)
+{
+	const struct rn_usage *u;
+	uint32_t n = 0;
+
+	cds_list_for_each_entry (u, usages, list)
+		n += u->by == key && !is_empty(u);
+	return n;
+}
+
+int rn_policy_admit(const struct rn_policy_entry *e, uint32_t most,
+		    const struct cds_list_head *usages, struct rn_usage *u, struct rn_err *err)
+{
+	uint64_t key = rn_policy_key(e);
+	uint32_t users;
+
+	if (u->by != key || is_empty(u)) {
+		users = rn_policy_users(usages, key);
+		if (users >= most)
+			return rn_fail(err, -EDQUOT, "users: %u of %u are in use, 1 more asked",
+				       users, most);
+	}
+	u->by = key;
+	return 0;
+}
+
 static void free_unless_owing(struct rn_usage *u, uint64_t now)
 {
 	u->gone = rn_bucket_owes(&u->resolve, now) || rn_bucket_owes(&u->mend, now);
@@ -217,13 +265,11 @@ void rn_usage_add(struct rn_usage *u, const struct rawnet_quota *more)
 
 void rn_usage_sub(struct rn_usage *u, const struct rawnet_quota *less)
 {
-	static const struct rawnet_quota none;
-
 	u->used.memory -= less->memory;
 	u->used.queues -= less->queues;
 	u->used.rules -= less->rules;
 	u->used.attachments -= less->attachments;
 	u->used.connections -= less->connections;
-	if (!memcmp(&u->used, &none, sizeof(none)))
+	if (is_empty(u))
 		free_unless_owing(u, rn_mono_ns());
 }

@@ -2,7 +2,9 @@
 /*
  * Policy: who may have what. The first entry of the configuration that fits the peer (user, any of
  * its groups, the socket it came in by) and the port decides. Without one, root may do everything
- * and others nothing. Quotas count for each uid over all its connections. Control thread only.
+ * and others nothing. Quotas count for each uid over all its connections, and an entry bounds how
+ * many uids it serves at once: one person may have thousands of them (subuid(5)). Control thread
+ * only.
  */
 #ifndef RN_POLICY_H
 #define RN_POLICY_H
@@ -35,6 +37,8 @@ struct rn_usage {
 	bool gone; /* nothing is used: kept until its buckets are full, so that who leaves and comes
 		      again finds them as they were */
 	struct rawnet_quota used;
+	uint64_t by; /* rn_policy_key() of the entry that it connected by last; 0: none since the
+			start */
 	struct rn_bucket resolve; /* neighbours that it may make the kernel ask for */
 	struct rn_bucket mend; /* queues of its that the device failed and that are set up again */
 	struct cds_list_head list;
@@ -59,6 +63,13 @@ int rn_policy_match(const struct rn_config *config, const struct rn_peer *peer,
 /* Is there room for `more`? -EDQUOT with a sentence that names the quota. */
 int rn_policy_room(const struct rn_policy_entry *entry, const struct rn_usage *usage,
 		   const struct rawnet_quota *more, struct rn_err *err);
+/* The same entry, or strangers (NULL), also after a reload. */
+uint64_t rn_policy_key(const struct rn_policy_entry *entry);
+/* How many uids that connected by it have anything. */
+uint32_t rn_policy_users(const struct cds_list_head *usages, uint64_t key);
+/* The uid connects by this entry: -EDQUOT if that has no room for one more. */
+int rn_policy_admit(const struct rn_policy_entry *entry, uint32_t most,
+		    const struct cds_list_head *usages, struct rn_usage *usage, struct rn_err *err);
 /* The usage of a uid; made when it is asked for first. NULL: out of memory. */
 struct rn_usage *rn_usage_of(struct cds_list_head *usages, uid_t uid);
 void rn_usage_add(struct rn_usage *usage, const struct rawnet_quota *more);

@@ -29,12 +29,11 @@ void rn_rules_keep(struct rn_daemon *d, const struct rn_served *s, struct rn_rul
 void rn_rules_sync(struct rn_daemon *d)
 {
 	for (uint32_t i = 0; rn_journal() && i < d->n_served; i++) {
-		const struct rn_steer *steer = d->served[i].port->steer;
-		struct rn_rule *rule = NULL;
+		struct cds_list_head *unkept = rn_steer_unkept(d->served[i].port->steer);
+		struct rn_rule *rule, *next;
 
-		while ((rule = rn_steer_next(steer, rule)))
-			if (rule->changed)
-				rn_rules_keep(d, &d->served[i], rule);
+		cds_list_for_each_entry_safe (rule, next, unkept, unkept)
+			rn_rules_keep(d, &d->served[i], rule);
 	}
 }
 

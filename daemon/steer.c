@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The rule table: adding, deleting, re-keying rules. See steer.h; look-ups, handles, leases,
- * members, shapes, MACs and overlap have files of their own (steer_impl.h).
+ * members, owners, shapes, MACs and overlap have files of their own (steer_impl.h).
  */
 #include "steer.h"
 
@@ -46,6 +46,7 @@ int rn_steer_create(const struct rn_steer_ops *ops, void *ctx, const uint8_t mac
 	memcpy(s->mac, mac, sizeof(s->mac));
 	rn_macs_own(s, mac);
 	CDS_INIT_LIST_HEAD(&s->rules);
+	CDS_INIT_LIST_HEAD(&s->unkept);
 	s->order = calloc(1, sizeof(*s->order));
 	s->by_id = make_table();
 	s->leases = make_table();
@@ -94,7 +95,6 @@ static struct rule *make_rule(struct rn_steer *s, const struct rn_steer_request 
 	r->pub.gap = q->gap;
 	r->pub.match = *q->match;
 	r->pub.id = ++*s->ids;
-	r->pub.changed = true;
 	if (q->label)
 		strncpy(r->pub.label, q->label, sizeof(r->pub.label) - 1);
 	CDS_INIT_LIST_HEAD(&r->pub.list);
@@ -129,7 +129,11 @@ static int install(struct rn_steer *s, struct rule *r, struct rn_attachment *at,
 
 	if (rc)
 		return rc;
-	*index = at ? rn_index_take(at) : 0;
+	*index = 0;
+	if (at && rn_index_take(at, rule, index)) {
+		rc = rn_fail(err, -ENOMEM, "rule: out of memory");
+		goto give_handle;
+	}
 	rule->members = rn_members_make(at, *index);
 	if (!rule->members || rn_leases_add(s, r) || rn_macs_add(s, r)) {
 		rc = rn_fail(err, -ENOMEM, "rule: out of memory");
@@ -152,6 +156,7 @@ undo:
 	free(rule->members);
 	if (at)
 		rn_index_give(at, *index);
+give_handle:
 	rn_handle_give(s, rule->handle);
 	return rc;
 }
@@ -174,8 +179,10 @@ static int add_rule(struct rn_steer *s, const struct rn_steer_request *q, const 
 	}
 	shape->n_rules++;
 	s->n_rules++;
-	s->n_waiting += !q->at;
+	if (!q->at)
+		rn_waiting_add(s, r);
 	cds_list_add_tail(&r->pub.list, &s->rules);
+	cds_list_add_tail(&r->pub.unkept, &s->unkept);
 	cds_lfht_add(s->by_id, id_hash(r->pub.id), &r->by_id);
 	rn_overlap_add(s, &r->pub);
 	*rule = &r->pub;
@@ -240,14 +247,18 @@ int rn_steer_restore(struct rn_steer *s, const struct rn_steer_restore *from, st
 		free(m);
 		return rc;
 	}
-	rc = rn_members_set(s, *rule, m, err);
+	rc = rn_index_reserve(m);
 	if (rc) {
-		rn_steer_del(s, *rule);
-		return rc;
+		free(m);
+		rn_fail(err, rc, "rule: %s", strerror(-rc));
+	} else {
+		rc = rn_members_set(s, *rule, m, err);
 	}
-	for (uint32_t i = 0; i < m->n; i++)
-		rn_index_keep(m->m[i].at, m->m[i].index);
-	return 0;
+	if (rc)
+		rn_steer_del(s, *rule);
+	else
+		rn_index_keep(*rule);
+	return rc;
 }
 
 void rn_steer_del(struct rn_steer *s, struct rn_rule *rule)
@@ -264,9 +275,11 @@ void rn_steer_del(struct rn_steer *s, struct rn_rule *rule)
 	rn_macs_del(s, r);
 	rn_leases_del(s, r);
 	cds_list_del(&rule->list);
+	cds_list_del(&rule->unkept);
+	if (!rule->members->n)
+		rn_waiting_del(r);
 	rn_handle_give(s, rule->handle);
 	s->n_rules--;
-	s->n_waiting -= rule->members->n == 0;
 	rn_members_release(rule);
 	call_rcu(&rule->rcu, free_rule);
 	if (!--shape->n_rules)

@@ -84,8 +84,8 @@ struct rn_rule {
 	void *hw; /* the backend's */
 	struct rn_leased *leased; /* neigh.c's; NULL: it leases nothing */
 	struct rn_tentative *tentative; /* rules_tentative.c's; NULL: for good */
-	/* its records in the journal (journal.h), and whether they are behind */
-	bool changed;
+	/* its records in the journal (journal.h); in the table's list while they are behind */
+	struct cds_list_head unkept;
 	uint32_t kept_version, n_kept;
 	uint32_t kept[RN_KEPT];
 };
@@ -142,9 +142,8 @@ int rn_steer_move(struct rn_steer *steer, struct rn_rule *rule, struct rn_attach
  * Stops behind the rule at which rn_mono_ns() is over `until`; true: it has none any more. */
 bool rn_steer_leave(struct rn_steer *steer, struct rn_attachment *at,
 		    void (*gone)(void *arg, struct rn_rule *rule), void *arg, uint64_t until);
-/* An attachment came: rules that wait for this uid and label get it. Returns how many. */
-unsigned rn_steer_arrive(struct rn_steer *steer, struct rn_attachment *at, uint32_t uid,
-			 const char *label);
+/* An attachment came: rules that wait for its uid and label get it. Returns how many. */
+unsigned rn_steer_arrive(struct rn_steer *steer, struct rn_attachment *at);
 /* The port's MAC changed: rules without a dmac of their own are re-keyed; how many failed. */
 unsigned rn_steer_set_mac(struct rn_steer *steer, const uint8_t mac[6]);
 
@@ -159,6 +158,8 @@ struct rn_rule *rn_steer_next(const struct rn_steer *steer, const struct rn_rule
 /* The rule that takes exactly the packets of this match. */
 struct rn_rule *rn_steer_same(const struct rn_steer *steer, const struct rawnet_match *match);
 unsigned rn_steer_count(const struct rn_steer *steer, unsigned *shapes);
+/* Rules that are new or have other members since the journal had them, by `unkept`. */
+struct cds_list_head *rn_steer_unkept(struct rn_steer *steer);
 unsigned rn_steer_shape_place(const struct rn_steer *steer, const struct rn_shape *shape);
 /* Whose lease is this address (ipvlan dst, macvlan addr) and under which MAC and VLAN? NULL:
  * nobody's. family 4 or 6. For the ARP and ND responder; pollers too. */

@@ -113,6 +113,11 @@ struct rn_rule *rn_steer_same(const struct rn_steer *s, const struct rawnet_matc
 	return shape ? rn_shape_find(shape, &key) : NULL;
 }
 
+struct cds_list_head *rn_steer_unkept(struct rn_steer *s)
+{
+	return &s->unkept;
+}
+
 unsigned rn_steer_count(const struct rn_steer *s, unsigned *shapes)
 {
 	if (shapes)

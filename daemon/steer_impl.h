@@ -6,12 +6,15 @@
 #ifndef RN_STEER_IMPL_H
 #define RN_STEER_IMPL_H
 
+#include <urcu/hlist.h>
+
 #include "siphash.h"
 #include "steer.h"
 
 #define HANDLES	   (1u << RN_HANDLE_BITS)
 #define BLOCK_BITS 10u
 #define BLOCK	   (1u << BLOCK_BITS)
+#define WAITING	   1024u
 
 /* The shapes in order of preference; replaced as a whole. */
 struct order {
@@ -26,6 +29,7 @@ struct rule {
 	struct cds_lfht_node by_id;
 	struct lease *lease[2]; /* addresses that the daemon answers for */
 	struct rn_named *named; /* its destination MAC (steer_macs.c), unless it is the port's */
+	struct cds_hlist_node waiting; /* without members (steer_owner.c) */
 };
 
 /* An address leased by a rule; RCU. */
@@ -54,8 +58,9 @@ struct rn_steer {
 	uint32_t n_free, max_free, n_handles;
 	struct cds_lfht *by_id;
 	struct cds_lfht *leases;
-	struct cds_list_head rules;
-	uint32_t n_rules, n_waiting;
+	struct cds_list_head rules, unkept;
+	struct cds_hlist_head waiting[WAITING]; /* steer_owner.c */
+	uint32_t n_rules;
 	uint32_t changes; /* read by pollers */
 	struct pair_index *pair[RN_SHAPES][RN_SHAPES]; /* [new rule's slot][other's slot] */
 	/* steer_macs.c */
@@ -161,10 +166,16 @@ int rn_members_join(struct rn_steer *s, struct rn_rule *rule, const struct rn_st
 		    uint32_t *index, struct rn_err *err);
 /* The rule is gone: its members' indexes, and the set after a grace period. */
 void rn_members_release(struct rn_rule *rule);
-uint32_t rn_index_take(struct rn_attachment *at);
-/* A restored rule has this one: it is not given out. */
-void rn_index_keep(struct rn_attachment *at, uint32_t index);
+
+/* steer_owner.c */
+int rn_index_take(struct rn_attachment *at, struct rn_rule *rule, uint32_t *index);
+/* Of a restored rule's members: room for the indexes that they had, -ENOMEM; the rule has them. */
+int rn_index_reserve(const struct rn_members *m);
+void rn_index_keep(struct rn_rule *rule);
 void rn_index_give(struct rn_attachment *at, uint32_t index);
+/* The rule has no members any more, and its label; it has some again, or goes. */
+void rn_waiting_add(struct rn_steer *s, struct rule *r);
+void rn_waiting_del(struct rule *r);
 
 /* steer_macs.c. The rule has its key and shape. -ENOMEM. */
 int rn_macs_add(struct rn_steer *s, struct rule *r);

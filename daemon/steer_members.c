@@ -9,7 +9,6 @@
 #include <string.h>
 
 #include "attachment.h"
-#include "clock.h"
 #include "steer_impl.h"
 
 struct rn_members *rn_members_alloc(uint32_t n)
@@ -83,36 +82,6 @@ const struct rn_member *rn_rule_member(const struct rn_rule *rule, uint32_t hash
 	return m->n == 1 ? m->m : &m->m[m->table[hash % RN_RSS_TABLE]];
 }
 
-/* ---- indexes of rules within an attachment: small, so that they fit the slot's 16 bits ---- */
-
-uint32_t rn_index_take(struct rn_attachment *at)
-{
-	at->n_rules++;
-	return at->n_free_indexes ? at->free_index[--at->n_free_indexes] : at->next_index++;
-}
-
-void rn_index_keep(struct rn_attachment *at, uint32_t index)
-{
-	at->n_rules++;
-	if (at->next_index <= index)
-		at->next_index = index + 1;
-}
-
-void rn_index_give(struct rn_attachment *at, uint32_t index)
-{
-	at->n_rules--;
-	if (at->n_free_indexes == at->max_free_indexes) {
-		uint32_t more = at->max_free_indexes ? 2 * at->max_free_indexes : 64;
-		uint32_t *p = realloc(at->free_index, more * sizeof(*p));
-
-		if (!p)
-			return; /* that index is not given out again: no harm */
-		at->free_index = p;
-		at->max_free_indexes = more;
-	}
-	at->free_index[at->n_free_indexes++] = index;
-}
-
 /* ---- the members of a rule change ---- */
 
 static void free_members(struct rcu_head *head)
@@ -137,8 +106,12 @@ int rn_members_set(struct rn_steer *s, struct rn_rule *rule, struct rn_members *
 		free(m);
 		return rc;
 	}
-	s->n_waiting += (m->n == 0) - (old->n == 0);
-	rule->changed = true;
+	if (!m->n && old->n)
+		rn_waiting_add(s, rule_of(rule));
+	if (m->n && !old->n)
+		rn_waiting_del(rule_of(rule));
+	if (cds_list_empty(&rule->unkept))
+		cds_list_add_tail(&rule->unkept, &s->unkept);
 	rule->flags = m->n ? rule->flags & ~RAWNET_FLOW_WAITING : rule->flags | RAWNET_FLOW_WAITING;
 	call_rcu(&old->rcu, free_members);
 	return 0;
@@ -163,7 +136,8 @@ int rn_members_join(struct rn_steer *s, struct rn_rule *rule, const struct rn_st
 			       rule->members->n);
 	if (q->flags & RAWNET_FLOW_CHECK)
 		return 0;
-	*index = rn_index_take(q->at);
+	if (rn_index_take(q->at, rule, index))
+		return rn_fail(err, -ENOMEM, "group: out of memory");
 	m = rn_members_with(rule->members, q->at, *index);
 	rc = m ? rn_members_set(s, rule, m, err) : rn_fail(err, -ENOMEM, "group: out of memory");
 	if (rc)
@@ -180,7 +154,8 @@ int rn_steer_move(struct rn_steer *s, struct rn_rule *rule, struct rn_attachment
 	uint32_t index, n = old->n;
 	int rc;
 
-	index = rn_index_take(to);
+	if (rn_index_take(to, rule, &index))
+		return rn_fail(err, -ENOMEM, "move: out of memory");
 	m = rn_members_make(to, index);
 	if (n)
 		before = malloc(n * sizeof(*before));
@@ -212,77 +187,4 @@ void rn_members_release(struct rn_rule *rule)
 	for (uint32_t i = 0; i < m->n; i++)
 		rn_index_give(m->m[i].at, m->m[i].index);
 	call_rcu(&m->rcu, free_members);
-}
-
-/* ---- attachments come and go ---- */
-
-static const struct rn_member *member_of(const struct rn_rule *rule, const struct rn_attachment *at)
-{
-	for (uint32_t i = 0; i < rule->members->n; i++)
-		if (rule->members->m[i].at == at)
-			return &rule->members->m[i];
-	return NULL;
-}
-
-/* Takes `at` out of the rule; false: the rule has nobody left and does not wait. */
-static bool part(struct rn_steer *s, struct rn_rule *rule, struct rn_attachment *at)
-{
-	const struct rn_member *member = member_of(rule, at);
-	uint32_t index = member->index, n = rule->members->n;
-	struct rn_members *m;
-
-	if (n == 1 && !(rule->flags & (RAWNET_FLOW_PERSIST | RAWNET_FLOW_STATIC)))
-		return false;
-	if (n == 1 && (rule->flags & RAWNET_FLOW_PERSIST))
-		memcpy(rule->label, at->label, sizeof(rule->label));
-	m = rn_members_without(rule->members, at);
-	if (!m || rn_members_set(s, rule, m, NULL))
-		return false;
-	rn_index_give(at, index);
-	return true;
-}
-
-bool rn_steer_leave(struct rn_steer *s, struct rn_attachment *at,
-		    void (*gone)(void *arg, struct rn_rule *rule), void *arg, uint64_t until)
-{
-	struct rn_rule *rule, *next;
-
-	if (!at->n_rules)
-		return true;
-	cds_list_for_each_entry_safe (rule, next, &s->rules, list) {
-		if (!member_of(rule, at))
-			continue;
-		if (!part(s, rule, at)) {
-			if (gone)
-				gone(arg, rule);
-			rn_steer_del(s, rule);
-		}
-		if (rn_mono_ns() > until)
-			return !at->n_rules;
-	}
-	return true;
-}
-
-unsigned rn_steer_arrive(struct rn_steer *s, struct rn_attachment *at, uint32_t uid,
-			 const char *label)
-{
-	struct rn_rule *rule;
-	unsigned n = 0;
-
-	if (!s->n_waiting || !label[0])
-		return 0;
-	cds_list_for_each_entry (rule, &s->rules, list) {
-		uint32_t index;
-		struct rn_members *m;
-
-		if (rule->members->n || rule->uid != uid || strcmp(rule->label, label))
-			continue;
-		index = rn_index_take(at);
-		m = rn_members_make(at, index);
-		if (m && !rn_members_set(s, rule, m, NULL))
-			n++;
-		else
-			rn_index_give(at, index);
-	}
-	return n;
 }

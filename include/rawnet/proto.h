@@ -539,6 +539,8 @@ struct rawnet_req_quota {
 struct rawnet_quota {
 	uint64_t memory; /* bytes */
 	uint32_t queues, rules, attachments, connections;
+	uint32_t users; /* that the policy's entry for connecting serves at once, all together */
+	uint32_t reserved;
 };
 
 struct rawnet_rep_quota {

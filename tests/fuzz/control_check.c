@@ -74,7 +74,7 @@ static void check_rule(const struct rn_port *port, const struct rn_rule *rule)
 	must(rn_steer_same(port->steer, &rule->match) == rule);
 	for (uint32_t i = 0; i < m->n; i++) {
 		must(is_there(port, m->m[i].at) && m->m[i].at->uid == rule->uid);
-		must(m->m[i].index < m->m[i].at->next_index);
+		must(m->m[i].at->rule[m->m[i].index].rule == rule);
 		for (uint32_t k = 0; k < i; k++)
 			must(m->m[k].at != m->m[i].at);
 	}

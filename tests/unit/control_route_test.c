@@ -8,13 +8,17 @@
  *   a handler that asks by itself: the loop stands still in others_are_served
  *   without c->asked in on_client(): the second reply of in_order overtakes the first
  *   without too_late(): too_long waits for ever
+ *   rn_asker_destroy() that does not join: the asker of stops_behind_one_question uses freed memory
  */
 #include <errno.h>
+#include <poll.h>
+#include <pthread.h>
 #include <semaphore.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -262,13 +266,50 @@ static void who_waits_too_long(void **state)
 	sem_post(&may_answer);
 }
 
+/* Posts one answer once nobody is connected any more, so that no question waits. */
+static void *answer_when_gone(void *arg)
+{
+	struct pollfd gone = {.fd = *(const int *)arg};
+
+	while (poll(&gone, 1, -1) != 1 || !(gone.revents & POLLHUP))
+		;
+	sem_post(&may_answer);
+	return NULL;
+}
+
+/* The daemon ends when the kernel has answered what it was asked, and asks it nothing more. */
+static void stops_behind_one_question(void **state)
+{
+	int alice = control_client(&c, ALICE, "alice"), root = control_client(&c, 0, "root");
+	pthread_t thread;
+
+	(void)state;
+	make_linux();
+	send_route(alice, 1, 7);
+	wait_until_begun();
+	send_route(root, 1, 8);
+	assert_int_equal(pthread_create(&thread, NULL, answer_when_gone, &root), 0);
+	control_close(&c);
+	pthread_join(thread, NULL);
+	assert_int_equal(asked, 1);
+	close(alice);
+	close(root);
+	sem_destroy(&begun);
+	sem_destroy(&may_answer);
+}
+
 #define test(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		test(who_may_ask), test(refused),    test(others_are_served),
-		test(in_order),	   test(who_leaves), test(who_waits_too_long),
+		test(who_may_ask),
+		test(refused),
+		test(others_are_served),
+		test(in_order),
+		test(who_leaves),
+		test(who_waits_too_long),
+		cmocka_unit_test_setup(stops_behind_one_question, setup),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -18,3 +18,8 @@ rawnet_unit_test(poller_test SOURCES poller_test.c LIBS ${data_libs})
 rawnet_unit_test(tx_paid_test SOURCES tx_paid_test.c ${CMAKE_SOURCE_DIR}/daemon/tx.c ${CMAKE_SOURCE_DIR}/daemon/offload.c
   ${CMAKE_SOURCE_DIR}/daemon/offload_csum.c ${CMAKE_SOURCE_DIR}/daemon/offload_tso.c
   LIBS rawnet-daemon-paths rawnet-err PkgConfig::urcu-qsbr)
+if(NOT RAWNET_SANITIZE MATCHES "thread") # which takes a hundred steps for one
+  add_library(unit-steps STATIC steps.c)
+  target_link_libraries(unit-steps PRIVATE PkgConfig::cmocka)
+  rawnet_unit_test(steer_owner_test SOURCES steer_owner_test.c LIBS unit-steps ${data_libs})
+endif()

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 rawnet_unit_test(offload_test SOURCES offload_test.c LIBS rawnet-net)
-rawnet_unit_test(netdev_test SOURCES netdev_test.c LIBS rawnet-net PkgConfig::mnl)
+rawnet_unit_test(netdev_test SOURCES netdev_test.c LIBS rawnet-net PkgConfig::mnl Threads::Threads)
 rawnet_unit_test(copies_test SOURCES copies_test.c LIBS rawnet-net PkgConfig::urcu-qsbr)
 rawnet_unit_test(route_test SOURCES route_test.c LIBS rawnet-net PkgConfig::mnl PkgConfig::urcu-qsbr)
 rawnet_unit_test(neigh_msg_test SOURCES neigh_msg_test.c LIBS rawnet-net)

@@ -3,7 +3,9 @@
  * Interfaces as Linux tells of them, on veth pairs in a namespace of the test's own.
  *
  * Promise: a question that the kernel does not answer stops the control thread for seconds at most.
- * Seen to fail without its defence (SO_RCVTIMEO): no_answer waited until the alarm ended it.
+ * Seen to fail without its defence:
+ *   SO_RCVTIMEO: no_answer waited until the alarm ended it
+ *   rn_netdev_get() by the asker's socket: in two_ask one had the other's answer, -ETIMEDOUT
  */
 #include <stdarg.h>
 #include <stddef.h>
@@ -11,7 +13,9 @@
 #include <cmocka.h>
 
 #include <errno.h>
+#include <linux/rtnetlink.h>
 #include <poll.h>
+#include <pthread.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -326,6 +330,51 @@ static void no_answer(void **state)
 	assert_string_equal(nd.dev, "lo");
 }
 
+static int not_known(const struct nlmsghdr *nlh, void *data)
+{
+	(void)nlh;
+	(void)data;
+	return MNL_CB_OK;
+}
+
+/* As the asker does, until it is told to end: the errno of the first question that failed. */
+static void *ask_on(void *arg)
+{
+	const bool *stop = arg;
+	intptr_t rc = 0;
+
+	while (!rc && !__atomic_load_n(stop, __ATOMIC_RELAXED)) {
+		_Alignas(8) uint8_t buf[MNL_NLMSG_HDRLEN + 64] = {0};
+		struct nlmsghdr *nlh = mnl_nlmsg_put_header(buf);
+		struct ifinfomsg *about = mnl_nlmsg_put_extra_header(nlh, sizeof(*about));
+
+		nlh->nlmsg_type = RTM_GETLINK;
+		nlh->nlmsg_flags = NLM_F_REQUEST;
+		about->ifi_index = 1;
+		rc = rn_netlink_ask(nlh, not_known, NULL);
+	}
+	return (void *)rc;
+}
+
+/* The control thread and the asker ask at the same time. */
+static void two_ask(void **state)
+{
+	bool stop = false;
+	pthread_t thread;
+	void *rc;
+
+	(void)state;
+	assert_int_equal(pthread_create(&thread, NULL, ask_on, &stop), 0);
+	for (unsigned i = 0; i < 20000; i++) {
+		struct rn_netdev nd;
+
+		assert_int_equal(rn_netdev_get("lo", &nd, NULL), 0);
+	}
+	__atomic_store_n(&stop, true, __ATOMIC_RELAXED);
+	pthread_join(thread, &rc);
+	assert_int_equal((intptr_t)rc, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -333,7 +382,7 @@ int main(void)
 		cmocka_unit_test(alternative_name), cmocka_unit_test(rxvlan),
 		cmocka_unit_test(addresses),	    cmocka_unit_test(monitor),
 		cmocka_unit_test(monitor_edges),    cmocka_unit_test(monitor_overrun),
-		cmocka_unit_test(no_answer),
+		cmocka_unit_test(no_answer),	    cmocka_unit_test(two_ask),
 	};
 
 	sandbox();

@@ -7,12 +7,13 @@
 
 static json_t *object(const struct rawnet_quota *q)
 {
-	return json_pack("{s:o, s:o, s:o, s:o, s:o}", "memory",
+	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o}", "memory",
 			 ctl_bound_json(q->memory, UINT64_MAX), "queues",
 			 ctl_bound_json(q->queues, UINT32_MAX), "rules",
 			 ctl_bound_json(q->rules, UINT32_MAX), "attachments",
 			 ctl_bound_json(q->attachments, UINT32_MAX), "connections",
-			 ctl_bound_json(q->connections, UINT32_MAX));
+			 ctl_bound_json(q->connections, UINT32_MAX), "users",
+			 ctl_bound_json(q->users, UINT32_MAX));
 }
 
 static void line(const char *name, uint32_t used, uint32_t limit)
@@ -34,6 +35,7 @@ static void text(const struct rawnet_rep_quota *rep)
 	line("rules", used->rules, limit->rules);
 	line("attachments", used->attachments, limit->attachments);
 	line("connections", used->connections, limit->connections);
+	line("users", used->users, limit->users);
 }
 
 static int user_id(struct ctl *c, const char *word, uint32_t *uid)
