@@ -23,6 +23,11 @@ static const struct rn_cqe *next_cqe(const struct rn_mlx5_tx *tx)
 	return &tx->cqe[tx->cq_ci & ((1u << tx->cq_log) - 1)];
 }
 
+static inline bool is_done(const struct rn_mlx5_tx *tx)
+{
+	return rn_cqe_ours(rn_cqe_op_own(next_cqe(tx)), tx->cq_ci, tx->cq_log);
+}
+
 /* One completion stands for all requests up to its own. A request that asked for none makes one if
  * it fails. False: an error is next, or what no device writes. */
 static bool reap(struct rn_queue *q, struct rn_mlx5_tx *tx)
@@ -54,7 +59,7 @@ static __attribute__((noinline, cold)) void begin_anew(struct rn_queue *q, struc
 	uint64_t lost = tx->quiet_packets;
 
 	reap(q, tx);
-	for (; rn_cqe_ours(rn_cqe_op_own(next_cqe(tx)), tx->cq_ci, tx->cq_log); tx->cq_ci++)
+	for (; is_done(tx); tx->cq_ci++)
 		rn_count(q, RAWNET_Q_TX_ERRORS, 1);
 	for (; tx->sent_head != tx->sent_tail; tx->sent_head++)
 		lost += tx->sent[tx->sent_head & tx->mask].packets;
@@ -131,17 +136,14 @@ static unsigned take_burst(struct rn_queue *q, struct rn_mlx5_batch *b, unsigned
 	return n;
 }
 
-unsigned rn_mlx5_queue_tx(struct rn_queue *q, unsigned budget)
+static __attribute__((noinline)) unsigned serve(struct rn_queue *q, struct rn_mlx5_tx *tx,
+						unsigned budget, bool anew)
 {
-	struct rn_mlx5_tx *tx = &rn_mlx5_queue_of(q)->tx;
 	const struct rn_rdma_sent sent = rn_rdma_sent(q);
 	struct rn_mlx5_batch b = {.tx = tx, .local = budget};
 	uint32_t before = q->tx.daemon;
 	unsigned n = 0;
-	bool anew;
 
-	if (!rn_rdma_usable(&tx->state, &anew))
-		return 0;
 	if (__builtin_expect(anew, 0))
 		begin_anew(q, tx);
 	if (__builtin_expect(!reap(q, tx), 0)) {
@@ -162,4 +164,17 @@ out:
 	if (q->tx.daemon != before)
 		rn_poller_touch(q->poller, q);
 	return n;
+}
+
+unsigned rn_mlx5_queue_tx(struct rn_queue *q, unsigned budget)
+{
+	struct rn_mlx5_tx *tx = &rn_mlx5_queue_of(q)->tx;
+	bool anew;
+
+	if (!rn_rdma_usable(&tx->state, &anew))
+		return 0;
+	if (!anew && q->tx.client == q->tx.next && !is_done(tx) && !must_ask(q, tx) &&
+	    __atomic_load_n(&q->tx.ctl->client, __ATOMIC_RELAXED) == q->tx.client)
+		return 0;
+	return serve(q, tx, budget, anew);
 }
