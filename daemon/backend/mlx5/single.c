@@ -86,7 +86,7 @@ static inline uint64_t alike_put(const struct alike_run *r, uint32_t i)
 {
 	uint64_t len = rn_cqe_len_up(&r->e[i]);
 
-	rn_rx_put(&r->slot[(size_t)2 * i], rn_rx_wqe_addr(&r->wqe[i]) + r->common + len,
+	rn_slot_put(&r->slot[(size_t)2 * i], rn_rx_wqe_addr(&r->wqe[i]) + r->common + len,
 		  rn_cqe_hashed(&r->e[i]) ^ r->rule);
 	return len;
 }
