@@ -123,9 +123,10 @@ void lab_port(struct lab_port *l, const struct lab_plan *plan)
 	own_address(l->port);
 	for (uint32_t i = 0; i < plan->clients; i++) {
 		rig_attach(NULL, l->port, plan->ring, plan->ring, &l->client[i]);
+		rn_poller_turn(l->poller); /* buffers are posted: a rule waits for them */
 		rule(l, i);
 	}
-	/* Buffers are posted, and whoever has nothing to do grows cold. */
+	/* Whoever has nothing to do grows cold. */
 	for (unsigned i = 0; i < 5000 && plan->clients > 1; i++)
 		rn_poller_turn(l->poller);
 	for (unsigned i = 0; i < 4; i++)
