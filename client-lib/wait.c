@@ -11,6 +11,9 @@
  * each attach replaces, is in it, and the connection's ready_fd, which is let through once when
  * there is something to notice besides packets (new memory, the end). Only the queue's thread
  * touches the socket.
+ *
+ * What a wake-up costs a program that sleeps by rawnet_arm() and poll(2): those two system calls,
+ * of which rawnet_arm() makes one to take the byte out.
  */
 #include <errno.h>
 #include <sys/epoll.h>
@@ -27,9 +30,10 @@ static int empty_socket(struct rn_queue *rq)
 
 	do
 		n = recv(rq->q.wake_fd, bytes, sizeof(bytes), MSG_DONTWAIT);
-	while (n > 0 || (n < 0 && errno == EINTR));
-	if (n < 0 && errno != ECONNRESET)
-		return 0; /* EAGAIN; or a failure that passes, and the bytes are still there */
+	while (n == (ssize_t)sizeof(bytes) || (n < 0 && errno == EINTR));
+	/* Fewer: those were all. EAGAIN; or a failure that passes, and the bytes are still there. */
+	if (n > 0 || (n < 0 && errno != ECONNRESET))
+		return 0;
 	epoll_ctl(rq->poll_fd, EPOLL_CTL_DEL, rq->q.wake_fd, NULL);
 	return 1;
 }
@@ -42,6 +46,19 @@ static int empty(struct rn_queue *rq, const struct epoll_event *ev, int n)
 		if (ev[i].data.fd != rq->q.at->rn->ready_fd)
 			end |= empty_socket(rq);
 	return end;
+}
+
+/* The epoll set need not be asked whether there are bytes, but what was let through once has to be
+ * taken out of it. */
+static void empty_all(struct rn_queue *rq)
+{
+	struct epoll_event ev[2];
+
+	if (__atomic_load_n(&rq->roused, __ATOMIC_RELAXED) &&
+	    __atomic_exchange_n(&rq->roused, 0, __ATOMIC_ACQUIRE))
+		empty(rq, ev, epoll_wait(rq->poll_fd, ev, 2, 0));
+	else
+		empty_socket(rq);
 }
 
 static int changed(const struct rn_queue *rq)
@@ -104,12 +121,11 @@ static int check(struct rn_queue *rq, uint32_t what)
 int rawnet_arm(struct rawnet_queue *q, uint32_t what)
 {
 	struct rn_queue *rq = (struct rn_queue *)q;
-	struct epoll_event ev[2];
 	int r = check(rq, what);
 
 	if (r)
 		return r;
-	empty(rq, ev, epoll_wait(rq->poll_fd, ev, 2, 0));
+	empty_all(rq);
 	rawnet_flush(q);
 	set_flags(rq, what);
 	if (rq->unreported || __atomic_load_n(&rq->pending, __ATOMIC_ACQUIRE))

@@ -5,8 +5,9 @@
  *
  * busy      never sleeps.
  * adaptive  spins for RN_POLLER_SPIN_NS after the last work, then sets its sleep flags, executes a
- *           sequentially consistent fence, looks once more, and blocks in epoll on the hardware
- *           queues, the clients' wake-up sockets and the control thread's eventfd.
+ *           sequentially consistent fence, looks once more, and blocks in poll on the hardware
+ *           queues and an epoll set of the clients' wake-up sockets and the control thread's
+ *           eventfd.
  *
  * Sets. The control thread publishes with RCU which queues a poller serves (struct rn_set); the
  * poller is a QSBR reader, quiescent once a turn, offline while it blocks. Hot queues are looked at
@@ -25,7 +26,8 @@
 #include "err.h"
 
 #define RN_POLLER_COLD_NS 1000u
-#define RN_POLLER_BURST	  32u /* packets of one queue in one go */
+#define RN_POLLER_BURST	  32u /* packets of one queue in one go; two of them if it is alone */
+#define RN_POLLER_SMALL	  8u /* the same while somebody is served who has fewer packets */
 #define RN_POLLER_SPIN_NS 50000u /* an adaptive poller spins this long without work */
 
 /* Called by each poller when it starts, to give up privileges; NULL: nothing. Set it before the

@@ -16,22 +16,34 @@
 #include "turns.h"
 #include "wakes.h"
 
-#define RN_WAKE_MAX 65536u /* queues of one poller */
+#define RN_WAKE_MAX   65536u /* queues of one poller */
+#define RN_COLD_AFTER 2048u /* turns without work before a queue is cold */
+#define RN_COLD_SLEEP 256u /* turns that a sleep of the poller is worth */
 
 /* Tags of the epoll set, above every place in `wake`. */
 #define RN_EVENT_POKE UINT64_MAX
 #define RN_EVENT_HW   (UINT64_MAX - 1)
 
+/* What a look at a cold queue reads, of all queues side by side: of many, their structs are in no
+ * cache. */
+struct rn_cold {
+	const uint32_t *client; /* the client's tx index; NULL: the queue itself has to be asked */
+	uint32_t seen; /* where it stood when nothing was left to do */
+};
+
 /* What the poller serves; published with RCU, then immutable but for hot[], which is the poller's.
  */
 struct rn_set {
 	uint64_t generation; /* tells sets apart even if one is allocated where another was */
-	uint32_t n_queues, n_hwqs, n_ports;
+	uint32_t n_queues, n_hwqs, n_ports, n_rx, n_flush, n_done;
 	struct rn_queue **queue;
+	struct rn_cold *cold; /* of queue[], the poller's */
 	struct rn_hwq **hwq;
+	struct rn_hwq **rx, **flush, **done; /* those whose backend does that */
 	struct rn_port **port; /* whose copies this poller reads */
 	struct rn_queue **hot;
 	struct rn_queue **touched; /* queues to publish at the end of the turn */
+	struct rn_queue **told; /* what was published, before the sleep flags are looked at */
 	struct rn_queue **held; /* queues whose clients are to be woken later */
 };
 
@@ -55,7 +67,9 @@ struct rn_poller {
 	_Alignas(128) struct rn_set *now_set; /* the set that hot[] belongs to */
 	uint64_t now_generation;
 	uint32_t n_hot, cold_next, rr;
-	uint32_t n_touched;
+	uint64_t light; /* the turn in which somebody had less than his burst */
+	uint32_t quiet; /* turns without work since the last with work */
+	uint32_t n_touched, n_told;
 	int nap_ms; /* how long it may sleep; -1: until it is woken */
 	struct rn_wakes wakes;
 	bool owned; /* backends own queues: those get packets from the wire without our doing */
@@ -80,7 +94,7 @@ static inline bool rn_poller_adaptive(const struct rn_poller *p)
 void rn_poller_make_hot(struct rn_poller *p, struct rn_queue *q);
 /* The newest set, which is the poller's from now on. */
 struct rn_set *rn_poller_newest_set(struct rn_poller *p);
-/* One publication for each touched queue, one fence, then the clients' sleep flags. */
+/* Publishes each touched queue; before that, who sleeps of those that were published last. */
 void rn_poller_publish(struct rn_poller *p);
 
 /* Poller: poller_sleep.c. After a turn without work; blocks when there were none for long enough.

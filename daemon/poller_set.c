@@ -20,17 +20,23 @@
 
 struct rn_set *rn_set_alloc(uint32_t queues, uint32_t hwqs, uint32_t ports)
 {
-	size_t pointers = 4u * queues + hwqs + ports;
-	struct rn_set *set = calloc(1, sizeof(*set) + pointers * sizeof(void *));
+	size_t pointers = 5u * queues + 4u * hwqs + ports;
+	struct rn_set *set = calloc(1, sizeof(*set) + pointers * sizeof(void *) +
+					       queues * sizeof(struct rn_cold));
 
 	if (!set)
 		return NULL;
 	set->queue = (struct rn_queue **)(void *)(set + 1);
 	set->hot = set->queue + queues;
 	set->touched = set->hot + queues;
-	set->held = set->touched + queues;
+	set->told = set->touched + queues;
+	set->held = set->told + queues;
 	set->hwq = (struct rn_hwq **)(void *)(set->held + queues);
-	set->port = (struct rn_port **)(void *)(set->hwq + hwqs);
+	set->rx = set->hwq + hwqs;
+	set->flush = set->rx + hwqs;
+	set->done = set->flush + hwqs;
+	set->port = (struct rn_port **)(void *)(set->done + hwqs);
+	set->cold = (struct rn_cold *)(void *)(set->port + ports);
 	return set;
 }
 
@@ -44,10 +50,28 @@ static void set_fill(struct rn_set *to, const struct rn_set *from)
 	memcpy(to->port, from->port, from->n_ports * sizeof(void *));
 }
 
+/* What a turn calls, so that it asks nobody who has nothing to do. */
+static void set_calls(struct rn_set *set)
+{
+	set->n_rx = set->n_flush = set->n_done = 0;
+	for (uint32_t i = 0; i < set->n_hwqs; i++) {
+		struct rn_hwq *hwq = set->hwq[i];
+		const struct rn_backend *be = hwq->port->backend;
+
+		if (be->rx && !hwq->silent)
+			set->rx[set->n_rx++] = hwq;
+		if (be->flush)
+			set->flush[set->n_flush++] = hwq;
+		if (be->done)
+			set->done[set->n_done++] = hwq;
+	}
+}
+
 static struct rn_set *swap_set(struct rn_poller *p, struct rn_set *set)
 {
 	struct rn_set *old = p->set;
 
+	set_calls(set);
 	set->generation = ++p->generation;
 	rcu_assign_pointer(p->set, set);
 	rn_poller_poke(p);
@@ -190,23 +214,12 @@ void rn_poller_unwatch(struct rn_poller *p, int fd)
 int rn_poller_add_port(struct rn_poller *p, struct rn_port *port)
 {
 	struct rn_set *set = begin_add(p, 0, port->n_hwq, 1);
-	int rc = 0;
 
 	if (!set)
 		return -ENOMEM;
-	for (uint32_t i = 0; i < port->n_hwq && !rc; i++) {
-		if (port->hwq[i]->poller != p)
-			continue;
-		rc = rn_poller_watch(p, port->hwq[i]->fd);
-		set->hwq[set->n_hwqs++] = port->hwq[i];
-	}
-	if (rc) {
-		for (uint32_t i = 0; i < port->n_hwq; i++)
-			if (port->hwq[i]->poller == p)
-				rn_poller_unwatch(p, port->hwq[i]->fd);
-		free(set);
-		return rc;
-	}
+	for (uint32_t i = 0; i < port->n_hwq; i++)
+		if (port->hwq[i]->poller == p)
+			set->hwq[set->n_hwqs++] = port->hwq[i];
 	if (port->poller[0] == p)
 		set->port[set->n_ports++] = port;
 	end_add(p, set);
@@ -218,12 +231,9 @@ void rn_poller_remove_port(struct rn_poller *p, const struct rn_port *port)
 	struct rn_set *set = begin_remove(p);
 	uint32_t hwqs = 0, ports = 0;
 
-	for (uint32_t i = 0; i < set->n_hwqs; i++) {
-		if (set->hwq[i]->port == port)
-			rn_poller_unwatch(p, set->hwq[i]->fd);
-		else
+	for (uint32_t i = 0; i < set->n_hwqs; i++)
+		if (set->hwq[i]->port != port)
 			set->hwq[hwqs++] = set->hwq[i];
-	}
 	for (uint32_t i = 0; i < set->n_ports; i++)
 		if (set->port[i] != port)
 			set->port[ports++] = set->port[i];
@@ -237,4 +247,11 @@ void rn_poller_poke(struct rn_poller *p)
 	uint64_t one = 1;
 
 	(void)!write(p->poke, &one, sizeof(one));
+}
+
+void rn_hwq_set_fd(struct rn_hwq *hwq, int fd)
+{
+	__atomic_store_n(&hwq->fd, fd, __ATOMIC_RELAXED);
+	if (hwq->poller)
+		rn_poller_poke(hwq->poller);
 }

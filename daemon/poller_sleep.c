@@ -3,12 +3,19 @@
  * Sleeping. An adaptive poller that had no work for a while sets the sleep flags, looks once more,
  * and blocks on the NIC's and the clients' descriptors.
  *
+ * Descriptors of hardware queues. They stand in no epoll set but are given to poll(2) for each
+ * sleep: while somebody waits at a socket, and an epoll set always does, the kernel wakes him with
+ * each packet that comes (net/core/sock.c, sock_def_readable; fs/eventpoll.c). One may be replaced
+ * or closed while the poller blocks, or just before: whoever does that pokes the poller, which then
+ * blocks on the new one.
+ *
  * Sockets of clients. The epoll set holds the queues' sockets edge-triggered, and names each by its
  * place in `wake`, an array of pointers that the control thread clears before the grace period. The
  * poller looks a place up only when it is online again, so it never touches a queue that is freed;
  * a place that was given to another queue meanwhile costs one useless recv().
  */
 #include <errno.h>
+#include <poll.h>
 #include <sys/epoll.h>
 #include <unistd.h>
 #include <urcu-qsbr.h>
@@ -20,8 +27,10 @@
 #include "port.h"
 #include "probes.h"
 
-#define EVENTS	 64
-#define BRIEF_MS 1 /* RN_ARMED_BRIEFLY */
+#define EVENTS	    64
+#define BRIEF_MS    1 /* RN_ARMED_BRIEFLY */
+#define CLOCK_EVERY 8u /* turns without work: the clock takes as long as one */
+#define HWQS_MAX    127u /* that are slept on; of more, all are looked at each BRIEF_MS */
 
 /* Is there anything to do after all? A cold queue's flag was set, and it was looked at, when it
  * became cold: its client sends a byte. Those that backends own have to be armed, too. */
@@ -89,6 +98,24 @@ static void handle_event(struct rn_poller *p, uint64_t tag)
 	}
 }
 
+/* Where the NIC has work, and where that is all, nobody asks the epoll set. */
+static int wait_events(struct rn_poller *p, struct epoll_event event[EVENTS])
+{
+	const struct rn_set *set = p->now_set;
+	const bool all = set->n_hwqs <= HWQS_MAX;
+	const uint32_t n = all ? set->n_hwqs : HWQS_MAX;
+	const int nap_ms = all ? p->nap_ms : BRIEF_MS;
+	struct pollfd on[1 + HWQS_MAX];
+
+	on[0] = (struct pollfd) {.fd = p->epoll, .events = POLLIN};
+	for (uint32_t i = 0; i < n; i++)
+		on[1 + i] = (struct pollfd) {.fd = rn_hwq_fd(set->hwq[i]), .events = POLLIN};
+	rcu_thread_offline();
+	if (poll(on, 1 + n, nap_ms) <= 0 || !on[0].revents)
+		return 0;
+	return epoll_wait(p->epoll, event, EVENTS, 0);
+}
+
 static void block(struct rn_poller *p)
 {
 	struct epoll_event event[EVENTS];
@@ -97,8 +124,7 @@ static void block(struct rn_poller *p)
 	rn_store(&p->sleeps, p->sleeps + 1);
 	rn_wakes_all(&p->wakes);
 	rn_probe_poller_sleep(p->index);
-	rcu_thread_offline();
-	n = epoll_wait(p->epoll, event, EVENTS, p->nap_ms);
+	n = wait_events(p, event);
 	rcu_thread_online();
 	rn_probe_poller_wake(p->index, n);
 	rn_poller_newest_set(p);
@@ -113,15 +139,19 @@ void rn_poller_idle(struct rn_poller *p)
 	struct rn_set *set = p->now_set;
 	bool came;
 
+	if (p->idle_since && p->quiet % CLOCK_EVERY)
+		return;
 	if (!p->idle_since)
 		p->idle_since = rn_poller_now(p);
 	if (rn_poller_now(p) - p->idle_since < RN_POLLER_SPIN_NS)
 		return;
-	for (uint32_t i = 0; i < p->n_hot; i++)
+	for (uint32_t i = 0; i < p->n_hot; i++) {
 		rn_ring_set_sleep(&set->hot[i]->tx, 1);
+		set->hot[i]->idle_turns += RN_COLD_SLEEP;
+	}
 	/* Pairs with the fence in rawnet_ring_must_wake: flag, fence, look; index, fence, flag. */
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
-	came = something_came(p) || p->n_touched;
+	came = something_came(p) || p->n_touched || p->n_told;
 	if (p->n_touched)
 		rn_poller_publish(
 			p); /* what a last look took: the next turn may have another set */

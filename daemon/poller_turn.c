@@ -18,12 +18,14 @@
 #include "tx.h"
 #include "tx_state.h"
 
-#define COLD_AFTER 2048u /* turns without work before a queue is cold */
 #define TURN_BUDGET \
 	256u /* packets of one hardware queue, and of all clients' transmit, in a turn */
 #define COLD_BUDGET 64u /* packets of queues that were cold, in a turn */
-#define COLD_MANY   64u /* so many cold ones are not looked at in each turn without work */
+#define COLD_EVERY  4u /* of so many turns without work one looks at a cold queue, */
+#define COLD_AHEAD  3u /* looks: as long as its client's index takes to come */
+#define COLD_QUIET  16u /* if so many before it had no work either */
 #define COPY_BUDGET 32u
+#define LIGHT_TURNS 64u /* after it was served, that a light client counts as one */
 #define TURN_SAMPLE 64u
 
 /* ---- the clock ---- */
@@ -91,7 +93,15 @@ static void take_set(struct rn_poller *p, struct rn_set *set)
 	p->now_generation = set->generation;
 	p->cold_next = p->rr = 0;
 	p->owned = false;
+	p->n_told = 0;
 	for (uint32_t i = 0; i < set->n_queues; i++) {
+		const struct rn_backend *be = set->queue[i]->hwq->port->backend;
+
+		set->cold[i].client = be->queue_rx || be->queue_tx ? NULL
+								   : &set->queue[i]->tx.ctl->client;
+		set->cold[i].seen = set->queue[i]->tx.daemon;
+		if (set->queue[i]->told)
+			set->told[p->n_told++] = set->queue[i];
 		p->owned |= set->queue[i]->hwq->port->backend->queue_rx != NULL;
 		if (set->queue[i]->hot)
 			set->hot[n++] = set->queue[i];
@@ -172,12 +182,8 @@ static unsigned serve_hwqs(struct rn_set *set)
 {
 	unsigned work = 0;
 
-	for (uint32_t i = 0; i < set->n_hwqs; i++) {
-		const struct rn_backend *be = set->hwq[i]->port->backend;
-
-		if (be->rx)
-			work += be->rx(set->hwq[i], TURN_BUDGET);
-	}
+	for (uint32_t i = 0; i < set->n_rx; i++)
+		work += set->rx[i]->port->backend->rx(set->rx[i], TURN_BUDGET);
 	return work;
 }
 
@@ -194,18 +200,27 @@ static unsigned serve_copies(struct rn_set *set)
 	return work;
 }
 
+/* Is somebody served who has less than his burst? Then turns are short, so that he, who may wait
+ * for an answer, does not wait for long ones of those who always have more. */
+static bool beside_light(const struct rn_poller *p)
+{
+	return p->n_hot > 1 && p->turns - p->light < LIGHT_TURNS;
+}
+
 /* What is left of a queue's burst, at most so much. False: it has had all of it, or wants no more.
  */
 static bool serve_burst(struct rn_queue *q, unsigned most, unsigned *work)
 {
 	/* A reload may lower the weight within a burst. */
-	unsigned full = RN_POLLER_BURST * q->weight;
+	unsigned full = (beside_light(q->poller) ? RN_POLLER_SMALL : RN_POLLER_BURST) * q->weight;
 	unsigned burst = q->served < full ? full - q->served : full;
 	unsigned asked = burst < most ? burst : most, did = serve_queue(q, asked);
 
 	q->idle_turns = did ? 0 : q->idle_turns + 1;
 	*work += did;
 	q->served = did < burst && did >= asked ? full - burst + did : 0;
+	if (did && did < asked)
+		q->poller->light = q->poller->turns;
 	return q->served != 0;
 }
 
@@ -246,50 +261,57 @@ static unsigned serve_hot(struct rn_poller *p)
 	uint32_t i, n = p->n_hot, at = p->rr < n ? p->rr : 0;
 	bool more = false, stale = false;
 
-	for (i = 0; i < n && work < TURN_BUDGET && !more; i++) {
+	for (i = 0; i < (n == 1 ? 2 : n) && work < TURN_BUDGET && !more; i++) {
 		struct rn_queue *q = set->hot[at];
 
 		if (n >= AHEAD_LEAST)
 			ask_ahead(set, n, at);
 		more = serve_burst(q, TURN_BUDGET - work, &work);
-		stale |= q->idle_turns > COLD_AFTER || q->dead;
+		stale |= q->idle_turns > RN_COLD_AFTER || q->dead;
 		if (!more)
 			at = at + 1 < n ? at + 1 : 0;
 	}
 	p->rr = at;
 	for (i = stale ? n : 0; i-- > 0;)
-		if (set->hot[i]->idle_turns > COLD_AFTER || set->hot[i]->dead)
+		if (set->hot[i]->idle_turns > RN_COLD_AFTER || set->hot[i]->dead)
 			make_cold(p, i);
 	return work;
 }
 
-static unsigned look_at_cold(struct rn_poller *p, struct rn_queue *q)
+static unsigned look_at_cold(struct rn_poller *p, struct rn_set *set, uint32_t i)
 {
-	const struct rn_backend *be = q->hwq->port->backend;
+	struct rn_cold *cold = &set->cold[i];
+	struct rn_queue *q = set->queue[i];
+	const struct rn_backend *be;
 	unsigned did;
 
+	if (cold->client && __atomic_load_n(cold->client, __ATOMIC_RELAXED) == cold->seen)
+		return 0;
+	be = q->hwq->port->backend;
 	if (q->hot || q->dead || (be->queue_waits && !be->queue_waits(q)))
 		return 0;
 	did = serve_queue(q, RN_POLLER_BURST);
+	cold->seen = q->tx.daemon;
 	if (did)
 		rn_poller_make_hot(p, q);
 	return did;
 }
 
-/* A look at a cold queue takes some 15 ns: one each turn (of many: each fourth without work), and
- * where turns are long, more of them, so that all have been looked at soon and it is still little
- * of the time. What is found is hot
- * from now on, and has its share with the others: a wave of clients that wake at once does not make
- * a long turn. */
+/* A look at a cold queue takes some 5 ns. Two in each turn with work, whose packets are out
+ * by then, and where turns are long, more of them, so that all have been looked at soon and it is
+ * still little of the time. Without work few, and none where the answer to the last packet may be
+ * about to come. What is found is hot from now on, and has its share with the others: a wave of
+ * clients that wake at once does not make a long turn. */
 static unsigned serve_cold(struct rn_poller *p, bool worked)
 {
 	struct rn_set *set = p->now_set;
 	unsigned work = 0;
 	uint32_t i, looks = worked ? 1 + (uint32_t)(p->turn_ns / RN_POLLER_COLD_NS) : 1;
 
+	p->quiet = worked ? 0 : p->quiet + 1;
 	if (looks < p->looks)
 		looks = p->looks;
-	else if (!worked && set->n_queues > COLD_MANY && p->turns % 4)
+	else if (!worked && (p->quiet < COLD_QUIET || p->quiet % COLD_EVERY))
 		looks = 0; /* a packet that comes now would wait for the look */
 	if (looks > set->n_queues)
 		looks = set->n_queues;
@@ -298,62 +320,91 @@ static unsigned serve_cold(struct rn_poller *p, bool worked)
 	for (i = 0; i < looks && work < COLD_BUDGET; i++) {
 		if (p->cold_next >= set->n_queues)
 			p->cold_next = 0;
-		work += look_at_cold(p, set->queue[p->cold_next++]);
+		if (p->cold_next + COLD_AHEAD < set->n_queues)
+			__builtin_prefetch(set->cold[p->cold_next + COLD_AHEAD].client);
+		work += look_at_cold(p, set, p->cold_next++);
 	}
 	p->looks -= i < p->looks ? i : p->looks;
 	return work;
 }
 
-void rn_poller_publish(struct rn_poller *p)
+static bool sleeps(const struct rn_queue *q)
 {
-	uint32_t n = p->n_touched;
+	return rn_ring_client_sleeps(&q->rx) || rn_ring_client_sleeps(&q->tx);
+}
 
-	for (uint32_t i = 0; i < n; i++) {
-		struct rn_queue *q = p->now_set->touched[i];
-		struct rn_queue_state *state = q->state;
+/* One fence for all: what was published, then the flags (rawnet/ring.h has the argument). */
+static void wake_told(struct rn_poller *p)
+{
+	const uint32_t n = p->n_told;
 
-		state->rx_client = q->rx.client;
-		state->tx_client = q->tx.client;
-		rn_tx_keep(q);
-		if ((int32_t)(q->rx.daemon - state->rx_true) > 0)
-			state->rx_true = q->rx.daemon;
-		__atomic_store_n(&state->rx_daemon, q->rx.daemon, __ATOMIC_RELAXED);
-		__atomic_store_n(&state->tx_daemon, q->tx.daemon, __ATOMIC_RELAXED);
-		if (q->rx.daemon != q->rx.published)
-			rn_ring_publish(&q->rx);
-		if (q->tx.daemon != q->tx.published)
-			rn_ring_publish(&q->tx);
-	}
 	if (n)
 		__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	for (uint32_t i = 0; i < n; i++) {
+		struct rn_queue *q = p->now_set->told[i];
+
+		q->told = false;
+		if (sleeps(q))
+			rn_wakes_add(&p->wakes, q, rn_poller_now(p));
+	}
+	p->n_told = 0;
+}
+
+static void publish_queue(struct rn_queue *q)
+{
+	q->state->rx_client = q->rx.client;
+	q->state->tx_client = q->tx.client;
+	rn_tx_keep(q);
+	if ((int32_t)(q->rx.daemon - q->state->rx_true) > 0)
+		q->state->rx_true = q->rx.daemon;
+	__atomic_store_n(&q->state->rx_daemon, q->rx.daemon, __ATOMIC_RELAXED);
+	__atomic_store_n(&q->state->tx_daemon, q->tx.daemon, __ATOMIC_RELAXED);
+	if (q->rx.daemon != q->rx.published)
+		rn_ring_publish(&q->rx);
+	if (q->tx.daemon != q->tx.published)
+		rn_ring_publish(&q->tx);
+	q->touched = false;
+}
+
+/*
+ * Indexes, then flags. Whoever has slept for a while is seen to sleep at once; who goes to sleep
+ * just now is seen behind a fence at the end of the next turn. By then the indexes have left the
+ * store buffer, and the fence does not wait for lines that clients have.
+ */
+void rn_poller_publish(struct rn_poller *p)
+{
+	wake_told(p);
+	for (uint32_t i = 0; i < p->n_touched; i++)
+		publish_queue(p->now_set->touched[i]);
+	for (uint32_t i = 0; i < p->n_touched; i++) {
 		struct rn_queue *q = p->now_set->touched[i];
 
-		q->touched = false;
-		if (rn_ring_client_sleeps(&q->rx) || rn_ring_client_sleeps(&q->tx))
+		if (sleeps(q)) {
 			rn_wakes_add(&p->wakes, q, rn_poller_now(p));
+			continue;
+		}
+		q->told = true;
+		p->now_set->told[p->n_told++] = q;
 	}
 	p->n_touched = 0;
 }
 
 static void flush_hwqs(struct rn_set *set)
 {
-	for (uint32_t i = 0; i < set->n_hwqs; i++)
-		if (set->hwq[i]->port->backend->flush)
-			set->hwq[i]->port->backend->flush(set->hwq[i]);
+	for (uint32_t i = 0; i < set->n_flush; i++)
+		set->flush[i]->port->backend->flush(set->flush[i]);
 }
 
 static void done_hwqs(struct rn_set *set)
 {
-	for (uint32_t i = 0; i < set->n_hwqs; i++)
-		if (set->hwq[i]->port->backend->done)
-			set->hwq[i]->port->backend->done(set->hwq[i]);
+	for (uint32_t i = 0; i < set->n_done; i++)
+		set->done[i]->port->backend->done(set->done[i]);
 }
 
 static void finish(struct rn_poller *p)
 {
 	flush_hwqs(p->now_set); /* doorbells, refills, system calls of the backend */
-	rn_poller_publish(p); /* indexes, one fence, wake-ups */
+	rn_poller_publish(p); /* wake-ups of the last turn, one fence, indexes of this one */
 	done_hwqs(p->now_set); /* what was given to clients is not the backend's any more */
 }
 

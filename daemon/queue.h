@@ -61,6 +61,7 @@ struct rn_queue {
 	uint32_t headroom;
 	uint32_t starts; /* received packets begin at so many different lines of a buffer, less 1 */
 	bool touched; /* an index has to be published at the end of the turn */
+	bool told; /* one was, and nobody has looked since whether the client sleeps */
 	bool hot; /* in the poller's hot set */
 	bool limited; /* a bucket has a rate */
 	bool police;

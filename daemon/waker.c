@@ -114,6 +114,8 @@ static uint32_t drain(struct rn_waker *w)
 	return n;
 }
 
+/* The read blocks: one system call for each time that it is woken. What was written while it was
+ * awake costs a look. */
 static void sleep_until_fed(struct rn_waker *w)
 {
 	struct pollfd p = {.fd = w->event, .events = POLLIN};
@@ -121,11 +123,10 @@ static void sleep_until_fed(struct rn_waker *w)
 
 	__atomic_store_n(&w->asleep, 1, __ATOMIC_RELAXED);
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
-	if (!drain(w) && !__atomic_load_n(&w->stop, __ATOMIC_RELAXED))
-		poll(&p, 1, w->again ? AGAIN_MS : -1);
-	__atomic_store_n(&w->asleep, 0, __ATOMIC_RELAXED);
-	if (p.revents)
+	if (!drain(w) && !__atomic_load_n(&w->stop, __ATOMIC_RELAXED) &&
+	    (!w->again || poll(&p, 1, AGAIN_MS) > 0))
 		(void)!read(w->event, &value, sizeof(value));
+	__atomic_store_n(&w->asleep, 0, __ATOMIC_RELAXED);
 }
 
 void (*rn_waker_started)(void);
@@ -168,7 +169,7 @@ int rn_waker_create(uint32_t n_pollers, struct rn_waker **waker, struct rn_err *
 	pthread_mutex_init(&w->lock, NULL);
 	w->n_feeds = n_pollers;
 	w->feed = aligned_alloc(64, n_pollers * sizeof(*w->feed));
-	w->event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	w->event = eventfd(0, EFD_CLOEXEC);
 	ok = w->feed && w->event >= 0;
 	if (w->feed)
 		memset(w->feed, 0, n_pollers * sizeof(*w->feed));

@@ -43,11 +43,21 @@ struct rn_hwq {
 	struct rn_poller *poller; /* set by the port before start */
 	uint32_t poller_index; /* of that poller within the port: attachment->first[] */
 	uint32_t index; /* of this queue within the port, 0.. */
-	int fd; /* becomes readable when a sleeping poller has work; -1: none */
+	int fd; /* rn_hwq_fd() */
 	struct rawnet_counter_set *counters; /* the port's, for this poller; v[RAWNET_P_*] */
 	bool kick; /* something was submitted in this turn: flush has work */
+	bool silent; /* nothing comes by it: rx is not called; set before start */
 	struct rn_last last; /* poller only; deliver.c */
 };
+
+/* Becomes readable when a sleeping poller has work; -1: none. */
+static inline int rn_hwq_fd(const struct rn_hwq *hwq)
+{
+	return __atomic_load_n(&hwq->fd, __ATOMIC_RELAXED);
+}
+
+/* Control thread: the poller sleeps on another one from now on. Before the old one is closed. */
+void rn_hwq_set_fd(struct rn_hwq *hwq, int fd);
 
 /* Adds to one of the port's counters: one writer for each hardware queue's poller. */
 static inline void rn_count_port(struct rn_hwq *hwq, enum rawnet_port_counter c, uint64_t n)

@@ -3,6 +3,7 @@
  * A poller's turns by themselves: a driven poller, a backend of this test whose queues do what they
  * are told.
  */
+#include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -19,8 +20,11 @@
 #include "backend/backend.h"
 #include "poller.h"
 #include "state.h"
+#include "waker.h"
 
-#define IDLE_TURNS 3000 /* after so many a queue is cold */
+#define IDLE_TURNS  3000 /* after so many a queue is cold */
+#define COLD_TURNS  64 /* and in so many a few cold ones are looked at */
+#define PATIENCE_MS 10000
 
 const struct rn_backend *const rn_backends[] = {NULL};
 
@@ -29,6 +33,7 @@ struct one {
 	struct rn_queue q;
 	struct rn_queue_state state;
 	struct rawnet_ring_ctl rx, tx;
+	uint64_t count[RAWNET_COUNTERS_SPACE];
 	int sockets[2];
 };
 
@@ -36,26 +41,33 @@ static struct rn_port port;
 static struct rn_attachment owner = {.port = &port};
 static struct rn_hwq hwq = {.port = &port};
 static struct rn_poller *poller;
+static struct rn_waker *waker;
 static bool gives_back; /* one slot, without a packet moved */
-static unsigned moves; /* packets that each look moves */
+static unsigned moves[2]; /* packets that each look at a queue moves */
 static unsigned asked[2]; /* looks at each queue */
+static unsigned most[2]; /* packets that the last look might have moved */
 
 static unsigned queue_tx(struct rn_queue *q, unsigned budget)
 {
 	asked[q->index]++;
+	most[q->index] = budget;
 	if (gives_back) {
 		gives_back = false;
 		q->tx.daemon++;
 		rn_poller_touch(q->poller, q);
 	}
-	return moves < budget ? moves : budget;
+	return moves[q->index] < budget ? moves[q->index] : budget;
 }
 
 static const struct rn_backend backend = {.name = "test", .queue_tx = queue_tx};
+static const struct rn_backend copying = {.name = "copies"}; /* rn_tx_run */
 
-static void one_open(struct one *o, uint32_t weight)
+static void one_open(struct one *o, uint32_t index, uint32_t weight)
 {
+	struct rn_err err;
+
 	memset(o, 0, sizeof(*o));
+	o->q.index = index;
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, o->sockets), 0);
 	o->q.at = &owner;
 	o->q.hwq = &hwq;
@@ -64,6 +76,8 @@ static void one_open(struct one *o, uint32_t weight)
 	o->q.tx.ctl = &o->tx;
 	o->q.wake_fd = o->sockets[0];
 	o->q.weight = weight;
+	o->q.count = o->count;
+	assert_int_equal(rn_waker_open(waker, &o->q, &err), 0);
 	assert_int_equal(rn_poller_add_queues(poller, (struct rn_queue *[]) {&o->q}, 1), 0);
 }
 
@@ -77,18 +91,27 @@ static int setup(void **state)
 {
 	const struct rn_poller_config config = {.cpu = -1, .busy = true, .driven = true};
 	struct rn_err err = {0};
+	int rc = rn_waker_create(1, &waker, &err);
 
 	(void)state;
 	port.backend = &backend;
-	moves = 0;
-	return rn_poller_create(0, &config, NULL, eventfd(0, EFD_NONBLOCK), &poller, &err);
+	memset(moves, 0, sizeof(moves));
+	return rc ? rc
+		  : rn_poller_create(0, &config, waker, eventfd(0, EFD_NONBLOCK), &poller, &err);
 }
 
 static int teardown(void **state)
 {
 	(void)state;
 	rn_poller_destroy(poller);
+	rn_waker_destroy(waker);
 	return 0;
+}
+
+static void turns(int n)
+{
+	while (n-- > 0)
+		rn_poller_turn(poller);
 }
 
 /* A cold queue gives a slot back and moves no packet; then the set changes. Taken out was the
@@ -99,16 +122,15 @@ static void nothing_stays_touched(void **state)
 	struct one a, b;
 
 	(void)state;
-	one_open(&a, 1);
-	for (int i = 0; i < IDLE_TURNS; i++)
-		rn_poller_turn(poller);
+	one_open(&a, 0, 1);
+	turns(IDLE_TURNS);
 	assert_false(a.q.hot);
 	gives_back = true;
-	rn_poller_turn(poller);
+	turns(COLD_TURNS);
 	assert_false(gives_back);
 	assert_false(a.q.touched);
 	assert_int_equal(a.tx.daemon, 1);
-	one_open(&b, 1);
+	one_open(&b, 1, 1);
 	rn_poller_turn(poller);
 	one_close(&a);
 	one_close(&b);
@@ -121,17 +143,111 @@ static void a_lowered_weight(void **state)
 	struct one a, b;
 
 	(void)state;
-	one_open(&a, 100);
-	one_open(&b, 1);
-	b.q.index = 1;
-	moves = 1u << 20; /* all that it is asked for */
+	one_open(&a, 0, 100);
+	one_open(&b, 1, 1);
+	moves[0] = moves[1] = 1u << 20; /* all that it is asked for */
 	rn_poller_turn(poller);
 	assert_int_not_equal(a.q.served, 0);
 	a.q.weight = 1;
 	asked[1] = 0;
-	for (int i = 0; i < 8; i++)
-		rn_poller_turn(poller);
+	turns(8);
 	assert_true(asked[1] > 0);
+	one_close(&a);
+	one_close(&b);
+}
+
+static bool woken(struct one *o)
+{
+	struct pollfd p = {.fd = o->sockets[1], .events = POLLIN};
+	char byte;
+
+	return poll(&p, 1, PATIENCE_MS) == 1 && read(o->sockets[1], &byte, 1) == 1;
+}
+
+/* Who sleeps is woken in the turn that has something for it. */
+static void wakes_a_sleeper(void **state)
+{
+	struct one a;
+
+	(void)state;
+	one_open(&a, 0, 1);
+	a.tx.sleep.client = 1;
+	gives_back = true;
+	turns(1);
+	assert_true(woken(&a));
+	one_close(&a);
+}
+
+/* Who goes to sleep while something is published for it looks before it does (not here: as if the
+ * index had not come yet), and the poller looks again in its next turn, also if it serves another
+ * set then. Taken out was that look, then what keeps it when the set changes: nobody woke it. */
+static void wakes_who_falls_asleep(void **state)
+{
+	struct one a, b;
+
+	(void)state;
+	one_open(&a, 0, 1);
+	gives_back = true;
+	turns(1);
+	a.tx.sleep.client = 1;
+	turns(1);
+	assert_true(woken(&a));
+	a.tx.sleep.client = 0;
+	usleep(1000); /* past RN_WAKES_MOST: it may be woken again at once */
+	gives_back = true;
+	turns(1);
+	one_open(&b, 1, 1);
+	a.tx.sleep.client = 1;
+	turns(1);
+	assert_true(woken(&a));
+	one_close(&a);
+	one_close(&b);
+}
+
+/* One that is alone has two bursts in a turn; beside somebody who has less than his burst, bursts
+ * are small, and are large again when he has nothing any more. */
+static void small_bursts_beside_a_light_one(void **state)
+{
+	struct one a, b;
+
+	(void)state;
+	one_open(&a, 0, 1);
+	moves[0] = 1u << 20;
+	asked[0] = 0;
+	turns(1);
+	assert_int_equal(asked[0], 2);
+	assert_int_equal(most[0], RN_POLLER_BURST);
+	one_open(&b, 1, 1);
+	moves[1] = 1;
+	turns(2);
+	assert_int_equal(most[0], RN_POLLER_SMALL);
+	asked[0] = asked[1] = 0;
+	turns(10);
+	assert_int_equal(asked[0], 10);
+	assert_int_equal(asked[1], 10);
+	moves[1] = 0;
+	turns(100);
+	assert_int_equal(most[0], RN_POLLER_BURST);
+	one_close(&a);
+	one_close(&b);
+}
+
+/* Cold, of a backend that copies: its client's index alone is looked at, and when that moves the
+ * queue is served. Here it lies, which serving finds. */
+static void cold_one_comes_back(void **state)
+{
+	struct one a, b;
+
+	(void)state;
+	port.backend = &copying;
+	one_open(&a, 0, 1);
+	one_open(&b, 1, 1);
+	turns(IDLE_TURNS);
+	assert_false(a.q.hot || b.q.hot || a.q.dead || b.q.dead);
+	b.tx.client = 12345;
+	turns(COLD_TURNS);
+	assert_true(b.q.dead);
+	assert_false(a.q.dead);
 	one_close(&a);
 	one_close(&b);
 }
@@ -152,7 +268,7 @@ static void first_of_all(void **state)
 	struct one o;
 
 	(void)state;
-	one_open(&o, 1);
+	one_open(&o, 0, 1);
 	rn_poller_turn(poller);
 	for (uint32_t i = 0; i < SLOTS; i++)
 		slots[i].off = i << SHIFT;
@@ -186,6 +302,10 @@ int main(void)
 		cmocka_unit_test_setup_teardown(nothing_stays_touched, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_lowered_weight, setup, teardown),
 		cmocka_unit_test_setup_teardown(first_of_all, setup, teardown),
+		cmocka_unit_test_setup_teardown(wakes_a_sleeper, setup, teardown),
+		cmocka_unit_test_setup_teardown(wakes_who_falls_asleep, setup, teardown),
+		cmocka_unit_test_setup_teardown(small_bursts_beside_a_light_one, setup, teardown),
+		cmocka_unit_test_setup_teardown(cold_one_comes_back, setup, teardown),
 	};
 	int failed;
 

@@ -174,6 +174,7 @@ static int loop_open(struct rn_port *port, struct rn_err *err)
 		lq->hwq.port = port;
 		lq->hwq.index = i;
 		lq->hwq.fd = i ? -1 : fd;
+		lq->hwq.silent = i || !l->in;
 		port->hwq[port->n_hwq++] = &lq->hwq;
 	}
 	if (rc) {

@@ -4,13 +4,11 @@
  * and one AF_XDP socket for each receive queue (socket.c).
  *
  * An interface may go away and come back under its name: the program is loaded once, the link and
- * the sockets are made anew. Pollers see a socket through an RCU pointer; the descriptor that they
- * sleep on is an epoll around it, which stays.
+ * the sockets are made anew. Pollers see a socket through an RCU pointer.
  */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
 #include <unistd.h>
 #include <urcu-qsbr.h>
 
@@ -21,13 +19,6 @@
 #define TAG	     4u /* may come on top of the largest frame */
 
 /* ---- sockets ---- */
-
-static int watch_socket(const struct xdp_queue *xq, const struct rn_xsk *x)
-{
-	struct epoll_event event = {.events = EPOLLIN};
-
-	return epoll_ctl(xq->watch, EPOLL_CTL_ADD, x->fd, &event) ? -errno : 0;
-}
 
 static struct rn_xsk_config socket_config(const struct xdp_port *xp, const struct xdp_queue *xq)
 {
@@ -51,15 +42,14 @@ static int open_socket(struct xdp_port *xp, struct xdp_queue *xq, struct rn_err 
 	xq->adopted = NULL;
 	if (rc)
 		return rc;
-	rc = watch_socket(xq, x);
-	if (!rc)
-		rc = rn_xdp_program_socket(xp->program, xq->hwq.index, x->fd);
+	rc = rn_xdp_program_socket(xp->program, xq->hwq.index, x->fd);
 	if (rc) {
 		rn_xsk_free(x);
 		return rn_fail(err, rc, "%s: queue %u: %s", config.dev, config.queue,
 			       strerror(-rc));
 	}
 	rcu_assign_pointer(xq->xsk, x);
+	rn_hwq_set_fd(&xq->hwq, x->fd);
 	if (!adopted)
 		rn_xdp_keep_socket(xp, xq, x);
 	return 0;
@@ -75,6 +65,7 @@ static void close_sockets(struct xdp_port *xp)
 
 		old[i] = xq->xsk;
 		rcu_assign_pointer(xq->xsk, NULL);
+		rn_hwq_set_fd(&xq->hwq, -1);
 	}
 	synchronize_rcu();
 	for (uint32_t i = 0; i < xp->port->n_hwq; i++) {
@@ -179,8 +170,6 @@ static void free_queues(struct rn_port *port)
 		struct xdp_queue *xq = xdp_queue_of(port->hwq[i]);
 
 		rn_xsk_free(xq->adopted);
-		if (xq->watch >= 0)
-			close(xq->watch);
 		free(xq->scratch);
 		free(xq);
 	}
@@ -198,11 +187,8 @@ static int make_queue(struct xdp_port *xp, uint32_t index)
 	xq->hwq.index = index;
 	xq->cookie = rn_xdp_program_cookie(xp->program);
 	xq->local = rn_netdev_local(&xp->nd);
-	xq->watch = epoll_create1(EPOLL_CLOEXEC);
-	xq->hwq.fd = xq->watch;
+	xq->hwq.fd = -1;
 	xp->port->hwq[xp->port->n_hwq++] = &xq->hwq;
-	if (xq->watch < 0)
-		return -errno;
 	if (xq->local && xp->frags) {
 		xq->scratch = malloc(SCRATCH);
 		if (!xq->scratch)

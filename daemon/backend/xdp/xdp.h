@@ -15,7 +15,6 @@ struct xdp_queue {
 	struct rn_xsk *adopted; /* of the last daemon, until its rules are there again */
 	uint32_t cookie;
 	bool local; /* senders of this kernel leave checksums unfinished */
-	int watch; /* epoll around the socket, which may be replaced */
 	uint8_t *scratch; /* local, frames of several chunks: to complete a checksum in one piece */
 };
 
