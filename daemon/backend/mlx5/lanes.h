@@ -121,4 +121,17 @@ RN_LANES static inline rn_lanes32 rn_lanes_mini(uint64_t *slot, const struct rn_
 	return rn_lanes_put(slot, rn_lanes_pair(mini, &wqe->addr), common);
 }
 
+/* Of a completion of 64 bytes the hash and what stands behind it are one number; the length, for
+ * which 16 bits do, takes that one's end. */
+RN_LANES static inline rn_lanes32 rn_lanes_cqe(uint64_t *slot, const struct rn_cqe *e,
+					       const struct rn_data *wqe, rn_lanes32 common)
+{
+	rn_lanes16 v = (rn_lanes16)rn_lanes_pair(&e->rss_hash, &wqe->addr);
+	uint16_t len;
+
+	memcpy(&len, (const uint8_t *)&e->byte_cnt + 2, sizeof(len));
+	v[3] = len;
+	return rn_lanes_put(slot, (rn_lanes)v, common);
+}
+
 #endif
