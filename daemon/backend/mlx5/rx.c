@@ -167,7 +167,7 @@ static inline bool is_news(const struct rn_queue *q, const struct rn_mlx5_rx *rx
 	const struct rn_cqe *e = &rx->cqe[rx->ci & ((1u << rx->cq_log) - 1)];
 
 	return rx->session_n || rn_cqe_ours(rn_cqe_op_own(e), rx->ci, rx->cq_log) ||
-	       __atomic_load_n(&q->rx.ctl->client, __ATOMIC_RELAXED) != q->rx.client;
+	       __atomic_load_n(&q->rx.ctl->client, __ATOMIC_RELAXED) != rx->seen;
 }
 
 static __attribute__((noinline)) unsigned serve(struct rn_queue *q, struct rn_mlx5_rx *rx,
