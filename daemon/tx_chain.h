@@ -119,13 +119,12 @@ static inline uint32_t rn_word_len(uint64_t w)
 	return (uint16_t)(w >> 32);
 }
 
-/* One slot that asks for nothing, a frame of good length, `size` bytes inside packet memory. */
+/* One slot that asks for nothing, a frame of good length, `size` bytes inside packet memory. Flags
+ * stand above the length, and with any of them it is too long. */
 static inline bool rn_is_plain(const struct rn_queue *q, uint64_t w, uint32_t longest,
 			       uint32_t size)
 {
-	uint32_t len = rn_word_len(w);
-
-	return !(w >> 48) && len - RN_TX_ETH <= longest - RN_TX_ETH &&
+	return (uint32_t)(w >> 32) - RN_TX_ETH <= (uint16_t)longest - RN_TX_ETH &&
 	       rn_word_off(w) + size <= q->mem_size;
 }
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the words are little-endian");

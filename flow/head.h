@@ -39,27 +39,62 @@ bool rn_head_make(struct rn_head *head, const uint8_t *frame, uint32_t len,
 
 typedef uint64_t rn_piece16 __attribute__((vector_size(16)));
 
+static inline rn_piece16 rn_head_differs(const struct rn_head *h, uint32_t at, rn_piece16 x)
+{
+	rn_piece16 value, mask;
+
+	memcpy(&value, h->value + at, sizeof(value));
+	memcpy(&mask, h->mask + at, sizeof(mask));
+	return (x ^ value) & mask;
+}
+
+static inline bool rn_head_fits(const struct rn_head *h, const uint8_t *first, uint32_t len)
+{
+	uint16_t length;
+	uint32_t end;
+
+	memcpy(&length, first + h->length_at, sizeof(length));
+	end = h->base + (be16toh(length) & h->length_mask);
+	return len >= h->need && len >= h->least && end - h->least <= len - h->least;
+}
+
 /* first: RN_HEAD_SPAN readable bytes, of which the first `len` are the frame's, or the frame's
  * first; those behind a short frame do not matter. The pieces are aligned as a copy by 16 bytes
  * writes them, so that reading them back does not wait for the copy. */
 static inline bool rn_head_agrees(const struct rn_head *h, const uint8_t *first, uint32_t len)
 {
-	rn_piece16 differs = {0}, x, value, mask;
-	uint16_t length;
-	uint32_t end;
+	rn_piece16 differs = {0}, x;
 
-	if (len < h->need)
-		return false;
 #pragma GCC unroll 4
 	for (uint32_t i = 0; i < RN_HEAD_SPAN; i += sizeof(x)) {
 		memcpy(&x, first + i, sizeof(x));
-		memcpy(&value, h->value + i, sizeof(x));
-		memcpy(&mask, h->mask + i, sizeof(x));
-		differs |= (x ^ value) & mask;
+		differs |= rn_head_differs(h, i, x);
 	}
-	memcpy(&length, first + h->length_at, sizeof(length));
-	end = h->base + (be16toh(length) & h->length_mask);
-	return !(differs[0] | differs[1]) && end >= h->least && end <= len;
+	return rn_head_fits(h, first, len) && !(differs[0] | differs[1]);
+}
+
+/* Keeps the compiler from reading again what a piece was read from. */
+#if defined(__aarch64__)
+#define RN_READ_ONCE(piece) __asm__("" : "+w"(piece))
+#else
+#define RN_READ_ONCE(piece) __asm__("" : "+x"(piece))
+#endif
+
+/* Copies RN_HEAD_SPAN bytes of memory that somebody else may write to meanwhile: the same of the
+ * copy. */
+static inline bool rn_head_agrees_copied(const struct rn_head *h, uint8_t *copy,
+					 const uint8_t *from, uint32_t len)
+{
+	rn_piece16 differs = {0}, x;
+
+#pragma GCC unroll 4
+	for (uint32_t i = 0; i < RN_HEAD_SPAN; i += sizeof(x)) {
+		memcpy(&x, from + i, sizeof(x));
+		RN_READ_ONCE(x);
+		memcpy(copy + i, &x, sizeof(x));
+		differs |= rn_head_differs(h, i, x);
+	}
+	return rn_head_fits(h, copy, len) && !(differs[0] | differs[1]);
 }
 
 /* The same of a frame that may be shorter than what is looked at, without room behind it. */

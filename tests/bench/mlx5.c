@@ -243,13 +243,13 @@ static void report_count(const char *what, const char *way, const char *const *f
 static void count_all(void)
 {
 	static const char *const turn[] = {"rn_poller_turn", NULL};
-	static const char *const receive[] = {"rn_mlx5_queue_rx", "publish", NULL};
+	static const char *const receive[] = {"rn_mlx5_queue_rx", "rn_poller_publish", NULL};
 
 	if (system("command -v valgrind >/dev/null")) {
 		fprintf(stderr, "   instructions: valgrind is not installed\n");
 		return;
 	}
-	report_count("receive, compressed completions", "rx-compressed", receive, 45,
+	report_count("receive, compressed completions", "rx-compressed", receive, 40,
 		     "completion to published slot, refill included");
 	report_count("receive, not compressed", "rx-plain", receive, 45,
 		     "completion to published slot, refill included");

@@ -123,9 +123,10 @@ void lab_port(struct lab_port *l, const struct lab_plan *plan)
 	own_address(l->port);
 	for (uint32_t i = 0; i < plan->clients; i++) {
 		rig_attach(NULL, l->port, plan->ring, plan->ring, &l->client[i]);
+		rn_poller_turn(l->poller); /* buffers are posted: a rule waits for them */
 		rule(l, i);
 	}
-	/* Buffers are posted, and whoever has nothing to do grows cold. */
+	/* Whoever has nothing to do grows cold. */
 	for (unsigned i = 0; i < 5000 && plan->clients > 1; i++)
 		rn_poller_turn(l->poller);
 	for (unsigned i = 0; i < 4; i++)
@@ -270,22 +271,24 @@ bool lab_undisturbed(void)
 	return parallel() >= 0.88 * undisturbed;
 }
 
-double lab_rx_window(const struct lab_port *l, uint32_t burst)
+double lab_rx_window(const struct lab_port *l)
 {
-	uint32_t bursts = LAB_WINDOW * LAB_BURST / burst;
 	uint64_t ticks = 0;
 	unsigned work, all = 0;
 	bool quiet;
 
-	if (lab_receive(l, bursts * burst) != bursts * burst)
+	if (lab_receive(l, LAB_WINDOW * LAB_BURST) != LAB_WINDOW * LAB_BURST)
 		return 0;
 	quiet = lab_undisturbed();
-	for (uint32_t i = 0; i < bursts; i++) {
-		ticks += lab_turn(l, &work);
+	for (uint32_t i = 0; i < LAB_WINDOW; i++) {
+		uint64_t took = lab_turn(l, &work);
+
+		ticks += i < LAB_WARM ? 0 : took;
 		all += work;
 		lab_take(&l->client[0]);
 	}
-	return all == bursts * burst && quiet && lab_undisturbed() ? (double)ticks / all : 0;
+	quiet = quiet && lab_undisturbed();
+	return all == LAB_WINDOW * LAB_BURST && quiet ? (double)ticks / LAB_COUNTED : 0;
 }
 
 double lab_tx_window(const struct lab_port *l, const uint8_t *frame, uint32_t len, bool settle)
@@ -295,12 +298,15 @@ double lab_tx_window(const struct lab_port *l, const uint8_t *frame, uint32_t le
 	bool quiet = lab_undisturbed();
 
 	for (uint32_t i = 0; i < LAB_WINDOW; i++) {
+		uint64_t took;
+
 		lab_send(&l->client[0], frame, len, LAB_BURST);
-		ticks += lab_turn(l, &work);
+		took = lab_turn(l, &work);
+		ticks += i < LAB_WARM ? 0 : took;
 		all += work;
 		if (settle || i + 1 == LAB_WINDOW)
 			lab_settle();
 	}
 	quiet = quiet && lab_undisturbed();
-	return all == LAB_WINDOW * LAB_BURST && quiet ? (double)ticks / all : 0;
+	return all == LAB_WINDOW * LAB_BURST && quiet ? (double)ticks / LAB_COUNTED : 0;
 }

@@ -59,7 +59,7 @@ static struct way *way(const char *name)
 static void window(struct way *w)
 {
 	double ticks = w->len ? lab_tx_window(&w->l, w->frame, w->len, w->settle)
-			      : lab_rx_window(&w->l, LAB_BURST);
+			      : lab_rx_window(&w->l);
 
 	if (ticks > 0)
 		bench_add(&w->s, ticks);

@@ -2,6 +2,7 @@
 # What a ConnectX reads and writes: pure encoders and decoders.
 rawnet_unit_test(mlx5_wqe_test SOURCES mlx5_wqe_test.c LIBS rawnet-daemon-paths)
 rawnet_unit_test(mlx5_cqe_test SOURCES mlx5_cqe_test.c LIBS rawnet-daemon-paths)
+rawnet_unit_test(mlx5_slots_test SOURCES mlx5_slots_test.c LIBS rawnet-daemon-paths)
 rawnet_unit_test(mlx5_match_test SOURCES mlx5_match_test.c LIBS rawnet-daemon-paths)
 # What its egress tables are told, beside policing.
 rawnet_unit_test(mlx5_mirror_test SOURCES mlx5_mirror_test.c ${CMAKE_SOURCE_DIR}/daemon/backend/mlx5/mirror.c

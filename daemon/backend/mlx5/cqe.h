@@ -254,23 +254,35 @@ struct rn_sessions {
 	uint32_t from, to;
 };
 
+/* Entries ci + k, ci + k + step, ... up to ci + n, of a ring that ends no sooner. */
+static inline void rn_cqe_release_some(struct rn_cqe *ring, uint32_t ci, uint32_t log, uint32_t k,
+				       uint32_t n, uint32_t step)
+{
+	struct rn_cqe *e = &ring[ci & ((1u << log) - 1)];
+	const uint8_t released = RN_CQE_INVALID | rn_cqe_owner(ci, log);
+
+	for (; k < n; k += step)
+		__atomic_store_n(&e[k].op_own, released, __ATOMIC_RELAXED);
+}
+
 /* Behind a session of n packets at ci. When the whole pass before was one of sessions, its entries
  * were all INVALID before the device wrote some of them. */
 static inline void rn_cqe_release_session(struct rn_cqe *ring, struct rn_sessions *s, uint32_t ci,
 					  uint32_t n, uint32_t log)
 {
-	bool all;
+	const uint32_t to_end = (1u << log) - (ci & ((1u << log) - 1));
 
 	if (ci != s->to)
 		s->from = ci;
-	all = !((ci - s->from) >> log);
-	for (uint32_t k = 0; k < n && all; k++)
-		rn_cqe_release(ring, ci + k, log);
-	for (uint32_t k = RN_MINIS; k < n && !all; k += RN_MINIS) /* rn_mini_entry(ci, k) */
-		rn_cqe_release(ring, ci + k, log);
-	rn_cqe_release(ring, ci, log);
-	rn_cqe_release(ring, ci + 1, log); /* the first array: a session has two packets at least */
 	s->to = ci + n;
+	if (__builtin_expect(!((ci - s->from) >> log) || n > to_end, 0)) {
+		for (uint32_t k = 0; k < n; k++)
+			rn_cqe_release(ring, ci + k, log);
+		return;
+	}
+	/* rn_mini_entry(ci, k); a session has two packets at least */
+	rn_cqe_release_some(ring, ci, log, 0, 2, 1);
+	rn_cqe_release_some(ring, ci, log, RN_MINIS, n, RN_MINIS);
 }
 
 /* Hash in the upper half, length in the lower. */

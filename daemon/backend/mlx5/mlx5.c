@@ -176,20 +176,25 @@ static int mlx5_open(struct rn_port *port, struct rn_err *err)
 
 /* Takes the events that woke it, once it has asked for any. The queue of an event lives until the
  * event is acknowledged, since the destruction of its completion queue waits for that. */
-static unsigned mlx5_rx(struct rn_hwq *hwq, unsigned budget)
+static __attribute__((noinline, cold)) void take_events(struct rn_mlx5_hwq *h)
 {
-	struct rn_mlx5_hwq *h = rn_mlx5_hwq_of(hwq);
 	struct ibv_cq *cq;
 	void *q;
 
-	(void)budget;
-	if (!h->armed)
-		return 0;
 	h->armed = false;
 	while (!ibv_get_cq_event(h->channel, &cq, &q)) {
 		rn_mlx5_queue_of(q)->rx.sequence++;
 		ibv_ack_cq_events(cq, 1);
 	}
+}
+
+static unsigned mlx5_rx(struct rn_hwq *hwq, unsigned budget)
+{
+	struct rn_mlx5_hwq *h = rn_mlx5_hwq_of(hwq);
+
+	(void)budget;
+	if (h->armed)
+		take_events(h);
 	return 0;
 }
 

@@ -88,6 +88,7 @@ struct rn_mlx5_rx {
 	uint32_t cq_log, wq_mask;
 	uint32_t ci; /* next completion; of a session: its title */
 	uint32_t posted, done;
+	uint32_t seen; /* client's index of the rx ring when buffers were posted last */
 	uint64_t base; /* address of packet memory */
 	/* session of compressed completions at ci: packets [session_at, session_n) are unread */
 	uint32_t session_at, session_n;

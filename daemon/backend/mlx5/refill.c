@@ -92,6 +92,7 @@ void rn_mlx5_refill(struct rn_queue *q)
 		rn_queue_fault(q, RAWNET_BYE_RING);
 		return;
 	}
+	rx->seen = r->client;
 	n = r->client - r->next;
 	if (rx->sentinel && !spare)
 		spare = 1; /* for its packet */

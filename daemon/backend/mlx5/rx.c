@@ -161,15 +161,20 @@ static void count(struct rn_queue *q, const struct rn_rx_burst *b)
 			 port[RAWNET_P_RX_BYTES] + b->bytes + b->copied_bytes, __ATOMIC_RELAXED);
 }
 
-unsigned rn_mlx5_queue_rx(struct rn_queue *q, unsigned budget)
+/* Has the device written something, or the client posted? */
+static inline bool is_news(const struct rn_queue *q, const struct rn_mlx5_rx *rx)
 {
-	struct rn_mlx5_rx *rx = &rn_mlx5_queue_of(q)->rx;
-	struct rn_rx_burst b = {0};
-	bool anew;
+	const struct rn_cqe *e = &rx->cqe[rx->ci & ((1u << rx->cq_log) - 1)];
 
-	if (!rn_rdma_usable(&rx->state, &anew))
-		return 0;
-	rn_rdma_awake(q);
+	return rx->session_n || rn_cqe_ours(rn_cqe_op_own(e), rx->ci, rx->cq_log) ||
+	       __atomic_load_n(&q->rx.ctl->client, __ATOMIC_RELAXED) != rx->seen;
+}
+
+static __attribute__((noinline)) unsigned serve(struct rn_queue *q, struct rn_mlx5_rx *rx,
+						unsigned budget, bool anew)
+{
+	struct rn_rx_burst b = {0};
+
 	rn_tag_begin(&rx->tag, q->hwq->port->steer);
 	if (__builtin_expect(anew, 0))
 		begin_anew(q, rx, &b);
@@ -181,6 +186,20 @@ unsigned rn_mlx5_queue_rx(struct rn_queue *q, unsigned budget)
 	if (!q->dead && __atomic_load_n(&rx->state, __ATOMIC_RELAXED) == RN_RDMA_WORKS)
 		rn_mlx5_refill(q);
 	return b.n;
+}
+
+/* Without news there is nothing to post either, unless the device has run dry. */
+unsigned rn_mlx5_queue_rx(struct rn_queue *q, unsigned budget)
+{
+	struct rn_mlx5_rx *rx = &rn_mlx5_queue_of(q)->rx;
+	bool anew;
+
+	if (!rn_rdma_usable(&rx->state, &anew))
+		return 0;
+	rn_rdma_awake(q);
+	if (!anew && rx->done != rx->posted && !is_news(q, rx))
+		return 0;
+	return serve(q, rx, budget, anew);
 }
 
 /* Asks for an event behind what was read, then looks again: the device fires at once if there is
@@ -204,11 +223,8 @@ enum rn_armed rn_mlx5_queue_arm(struct rn_queue *q)
 bool rn_mlx5_queue_waits(const struct rn_queue *q)
 {
 	const struct rn_mlx5_queue *m = rn_mlx5_queue_of(q);
-	const struct rn_mlx5_rx *rx = &m->rx;
-	const struct rn_cqe *e = &rx->cqe[rx->ci & ((1u << rx->cq_log) - 1)];
 
-	return rx->session_n || rn_cqe_ours(rn_cqe_op_own(e), rx->ci, rx->cq_log) ||
-	       __atomic_load_n(&q->rx.ctl->client, __ATOMIC_RELAXED) != q->rx.client ||
+	return is_news(q, &m->rx) ||
 	       __atomic_load_n(&q->tx.ctl->client, __ATOMIC_RELAXED) != q->tx.next ||
 	       m->tx.sent_head != m->tx.sent_tail;
 }

@@ -14,6 +14,7 @@
 #define RN_MLX5_RX_SLOTS_H
 
 #include "../../attachment.h"
+#include "lanes.h"
 #include "mlx5.h"
 
 /* What a burst adds up to. */
@@ -23,15 +24,9 @@ struct rn_rx_burst {
 	unsigned n; /* completions */
 };
 
-static inline void rn_rx_put(uint64_t *slot, uint64_t w0, uint64_t w1)
-{
-	__atomic_store_n(slot, w0, __ATOMIC_RELAXED);
-	__atomic_store_n(slot + 1, w1, __ATOMIC_RELAXED);
-}
-
 static inline void rn_rx_store(struct rn_queue *q, uint64_t w0, uint64_t w1)
 {
-	rn_rx_put((void *)&q->rx.slots[q->rx.daemon & q->rx.mask], w0, w1);
+	rn_slot_put((void *)&q->rx.slots[q->rx.daemon & q->rx.mask], w0, w1);
 	q->rx.daemon++;
 }
 

@@ -45,48 +45,88 @@ static __attribute__((noinline, cold)) void session_one(struct rn_queue *q, stru
 	rx->session_at++;
 }
 
-/* The slot of one packet that goes into the client's memory: its length. */
-static inline uint64_t session_put(uint64_t *slot, uint64_t off, const struct rn_mini *mini,
-				   uint64_t flags, uint64_t rule)
-{
-	uint64_t m = rn_mini_get(mini), len = (uint16_t)m;
+/* Packets of the session that follow each other, as do their requests and slots. */
+struct part {
+	const struct rn_cqe *ring;
+	uint32_t cq_mask, ci;
+	uint32_t at, n; /* of the session, the next packet, and how many */
+	const struct rn_data *wqe;
+	uint64_t *slot;
+	struct rn_slot_common common;
+};
 
-	rn_rx_put(slot, off | len << 32 | flags, (m & RN_MINI_HASH) | rule);
-	return len;
+/* The next n. */
+static inline struct part next_part(const struct rn_queue *q, const struct rn_mlx5_rx *rx,
+				    uint32_t n)
+{
+	return (struct part) {
+		.ring = rx->cqe,
+		.cq_mask = (1u << rx->cq_log) - 1,
+		.ci = rx->ci,
+		.at = rx->session_at,
+		.n = n,
+		.wqe = &rx->wqe[rx->done & rx->wq_mask],
+		.slot = (void *)&q->rx.slots[q->rx.daemon & q->rx.mask],
+		.common = {.base = rx->base,
+			   .flags = rn_rx_word0(0, 0, rx->session_flags),
+			   .rule = rn_rx_word1(rx->session_index, 0)},
+	};
 }
 
-/* A run of n packets of the session, array by array, all into the client's memory. */
-static __attribute__((noinline)) void session_run(struct rn_queue *q, struct rn_mlx5_rx *rx,
-						  struct rn_rx_burst *b, uint32_t n)
+/* Those of them that stand in one array: how many. */
+static inline uint32_t next_array(const struct part *p, const struct rn_mini **mini)
 {
-	const struct rn_data *wqe = &rx->wqe[rx->done & rx->wq_mask];
-	uint64_t *slot = (void *)&q->rx.slots[q->rx.daemon & q->rx.mask];
-	const uint64_t flags = rn_rx_word0(0, 0, rx->session_flags),
-		       rule = rn_rx_word1(rx->session_index, 0);
-	const struct rn_cqe *ring = rx->cqe;
-	const uint32_t cq_mask = (1u << rx->cq_log) - 1, ci = rx->ci;
-	const uint64_t base = rx->base;
-	uint32_t at = rx->session_at, k;
+	*mini = rn_mini_in(p->ring, p->cq_mask, p->ci, p->at);
+	return rn_least(p->n, RN_MINIS - p->at % RN_MINIS);
+}
+
+/* Behind k packets. */
+static inline void pass(struct part *p, uint32_t k)
+{
+	p->n -= k;
+	p->at += k;
+	p->wqe += k;
+	p->slot += (size_t)2 * k;
+}
+
+/* The slots of n packets that go into the client's memory: bytes. */
+static __attribute__((noinline)) uint64_t put_numbers(const struct rn_queue *q,
+						      const struct rn_mlx5_rx *rx, uint32_t n)
+{
+	struct part p = next_part(q, rx, n);
+	const struct rn_mini *mini;
 	uint64_t bytes = 0;
+	uint32_t k;
 
-	rn_rx_took(q, rx, b, n);
-	for (; n; n -= k, at += k, slot += (size_t)2 * k, wqe += k) {
-		const struct rn_mini *mini = rn_mini_in(ring, cq_mask, ci, at);
+	for (; p.n; pass(&p, k)) {
+		k = next_array(&p, &mini);
+		for (uint32_t i = 0; i < k; i++)
+			bytes += rn_slot_mini(&p.slot[2 * i], &mini[i], &p.wqe[i], &p.common);
+	}
+	return bytes;
+}
 
-		k = rn_least(n, RN_MINIS - at % RN_MINIS);
+RN_LANES static __attribute__((noinline)) uint64_t
+put_lanes(const struct rn_queue *q, const struct rn_mlx5_rx *rx, uint32_t n)
+{
+	struct part p = next_part(q, rx, n);
+	const rn_lanes32 common = rn_lanes_common(&p.common);
+	const struct rn_mini *mini;
+	rn_lanes32 sum = {0};
+	uint32_t k;
+
+	for (; p.n; pass(&p, k)) {
+		k = next_array(&p, &mini);
 		if (k < RN_MINIS) {
 			for (uint32_t i = 0; i < k; i++)
-				bytes += session_put(&slot[2 * i], rn_rx_wqe_addr(&wqe[i]) - base,
-						     &mini[i], flags, rule);
+				sum += rn_lanes_mini(&p.slot[2 * i], &mini[i], &p.wqe[i], common);
 			continue;
 		}
 #pragma GCC unroll 8
 		for (uint32_t i = 0; i < RN_MINIS; i++)
-			bytes += session_put(&slot[2 * i], rn_rx_wqe_addr(&wqe[i]) - base, &mini[i],
-					     flags, rule);
+			sum += rn_lanes_mini(&p.slot[2 * i], &mini[i], &p.wqe[i], common);
 	}
-	rx->session_at = at;
-	b->bytes += bytes;
+	return sum[1];
 }
 
 void rn_session_take(struct rn_queue *q, struct rn_mlx5_rx *rx, struct rn_rx_burst *b,
@@ -102,7 +142,9 @@ void rn_session_take(struct rn_queue *q, struct rn_mlx5_rx *rx, struct rn_rx_bur
 			continue;
 		}
 		n = rn_rx_run(q, rx, left);
-		session_run(q, rx, b, n);
+		b->bytes += rn_lanes_here() ? put_lanes(q, rx, n) : put_numbers(q, rx, n);
+		rx->session_at += n;
+		rn_rx_took(q, rx, b, n);
 	}
 	if (rx->session_at == rx->session_n)
 		session_end(rx);

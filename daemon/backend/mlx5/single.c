@@ -86,8 +86,8 @@ static inline uint64_t alike_put(const struct alike_run *r, uint32_t i)
 {
 	uint64_t len = rn_cqe_len_up(&r->e[i]);
 
-	rn_rx_put(&r->slot[(size_t)2 * i], rn_rx_wqe_addr(&r->wqe[i]) + r->common + len,
-		  rn_cqe_hashed(&r->e[i]) ^ r->rule);
+	rn_slot_put(&r->slot[(size_t)2 * i], rn_rx_wqe_addr(&r->wqe[i]) + r->common + len,
+		    rn_cqe_hashed(&r->e[i]) ^ r->rule);
 	return len;
 }
 
@@ -117,17 +117,36 @@ static inline bool group_is_alike(const struct alike_run *r)
 	return alike;
 }
 
-/* At most n, checked and then written, in groups as long as there are whole ones. */
-static inline struct alike_taken alike_take(const struct alike_run *run, uint32_t n)
+/* Whole groups at the front of a run of at most n, with lanes: how many packets. */
+RN_LANES static __attribute__((noinline)) uint32_t
+alike_lanes(struct alike_run *run, const struct rn_slot_common *c, uint32_t n, uint64_t *bytes)
+{
+	const rn_lanes32 common = rn_lanes_common(c);
+	struct alike_run r = *run;
+	rn_lanes32 sum = {0};
+	uint32_t left = n;
+
+	for (; left >= ALIKE_GROUP && group_is_alike(&r); left -= ALIKE_GROUP) {
+#pragma GCC unroll 4
+		for (uint32_t i = 0; i < ALIKE_GROUP; i++)
+			sum += rn_lanes_cqe(&r.slot[(size_t)2 * i], &r.e[i], &r.wqe[i], common);
+		alike_pass(&r, ALIKE_GROUP);
+	}
+	*run = r;
+	*bytes = sum[1];
+	return n - left;
+}
+
+/* At most n, checked and then written. */
+static inline struct alike_taken alike_take(const struct alike_run *run,
+					    const struct rn_slot_common *c, uint32_t n)
 {
 	struct alike_run r = *run;
 	uint64_t sum = 0;
 
-	for (; n >= ALIKE_GROUP && group_is_alike(&r); n -= ALIKE_GROUP) {
-#pragma GCC unroll 4
-		for (uint32_t i = 0; i < ALIKE_GROUP; i++)
-			sum += alike_put(&r, i);
-		alike_pass(&r, ALIKE_GROUP);
+	if (rn_lanes_here()) {
+		n -= alike_lanes(&r, c, n, &sum);
+		sum <<= 32;
 	}
 	for (; n && !differs(r.e, r.tail); n--) {
 		rn_dma_read();
@@ -154,6 +173,11 @@ void rn_alike_take(struct rn_queue *q, struct rn_mlx5_rx *rx, struct rn_rx_burst
 		.hashing = like->hashing,
 		.parsed = like->parsed,
 	};
+	const struct rn_slot_common common = {
+		.base = rx->base,
+		.flags = like->flags,
+		.rule = (uint32_t)like->rule ^ be32toh(like->hashing),
+	};
 	struct alike_taken taken;
 	uint32_t n;
 
@@ -161,7 +185,7 @@ void rn_alike_take(struct rn_queue *q, struct rn_mlx5_rx *rx, struct rn_rx_burst
 		return;
 	n = rn_least(rn_rx_run(q, rx, rn_least(most, rx->posted - rx->done)),
 		     rn_to_end(rx->ci, cq_mask));
-	taken = alike_take(&run, n);
+	taken = alike_take(&run, &common, n);
 	n -= (uint32_t)taken.left;
 	rn_rx_took(q, rx, b, n);
 	b->bytes += taken.bytes >> 32;

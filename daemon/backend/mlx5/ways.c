@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The ways of a packet into the send queue, but for the runs of plain ones (tx.c). See send.h for
+ * The ways of a packet into the send queue, but for the runs of plain ones (runs.c). See send.h for
  * how requests are written.
  *
  *   by reference  not policed, or policed by the NIC (egress.c), and none can be for another client

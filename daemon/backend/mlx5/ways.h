@@ -24,4 +24,7 @@ static inline bool rn_mlx5_refers(const struct rn_queue *q, const struct rn_mlx5
 enum rn_tx_verdict rn_mlx5_send(struct rn_queue *q, struct rn_mlx5_batch *b,
 				const struct rn_chain *c);
 
+/* The plain packets at the front of the ring, at most `most`: how many. runs.c */
+uint32_t rn_mlx5_run(struct rn_queue *q, struct rn_mlx5_batch *b, uint32_t most);
+
 #endif

@@ -153,12 +153,14 @@ static inline void rn_eth_put_tag(void *at, uint8_t csum, uint16_t tci)
 /* len is never 0: the device reads 0 as 2 GiB. lkey is big-endian already: a queue has one. */
 static inline void rn_data_put(void *at, uint32_t len, uint32_t lkey_be, uint64_t addr)
 {
-	struct rn_data *d = at;
+	uint64_t *d = at;
 
-	d->len = htobe32(len);
-	d->lkey = lkey_be;
-	d->addr = htobe64(addr);
+	d[0] = htobe32(len) | (uint64_t)lkey_be << 32;
+	d[1] = htobe64(addr);
 }
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ && offsetof(struct rn_data, lkey) == 4 &&
+		       offsetof(struct rn_data, addr) == 8,
+	       "two words");
 
 /* len bytes follow at once. */
 static inline void rn_data_put_inline(void *at, uint32_t len)

@@ -1,0 +1,318 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Transmit, runs of plain packets: those of one slot that ask for nothing come by the million, so
+ * they are taken in loops of their own. One is for packets that nobody looks at (by reference), one
+ * for short ones that are checked (inline), one for longer ones (by head). What a loop does not
+ * know ends the run.
+ *
+ * A loop writes into one request, and takes slots up to the end of the ring, so neither room nor
+ * index is asked for with each packet.
+ */
+#include <urcu-qsbr.h>
+
+#include "../../police_hint.h"
+#include "../../poller.h"
+#include "ways.h"
+
+/* What all packets of a run are checked by, and what they add up to. What may be for another client
+ * of the port ends it. */
+struct run {
+	struct rn_queue *q;
+	struct rn_mlx5_batch *b;
+	const struct rn_macs *macs; /* NULL: nothing may */
+	uint32_t longest;
+	uint64_t packets, bytes;
+};
+
+/* The first word of the i-th slot from the next one, before the end of the ring: one load. */
+static inline uint64_t next_word(const struct rawnet_slot *next, uint32_t i)
+{
+	return __atomic_load_n((const uint64_t *)(const void *)&next[i], __ATOMIC_RELAXED);
+}
+
+static inline const struct rawnet_slot *next_slot(const struct rn_ring *r)
+{
+	return &r->slots[r->next & r->mask];
+}
+
+/* ---- by reference ---- */
+
+/* Pointers to the next n packets, or to those before the first that is not plain: how many. */
+static __attribute__((noinline)) uint32_t refer_some(struct run *run, uint8_t *at, uint32_t n)
+{
+	const struct rn_queue *q = run->q;
+	const struct rawnet_slot *slot = next_slot(&q->tx);
+	const uint64_t mem = (uintptr_t)q->mem;
+	const uint32_t lkey = run->b->tx->lkey_be, longest = run->longest;
+	uint64_t bytes = 0;
+	uint32_t i;
+
+	for (i = 0; i < n; i++, at += RN_SEG) {
+		uint64_t w = next_word(slot, i);
+
+		if (!rn_is_plain(q, w, longest, rn_word_len(w)))
+			break;
+		rn_data_put(at, rn_word_len(w), lkey, mem + rn_word_off(w));
+		bytes += rn_word_len(w);
+	}
+	run->bytes += bytes;
+	return i;
+}
+
+/* Not policed, or by the NIC: a pointer each. */
+static void refer_run(struct run *run, uint32_t most)
+{
+	struct rn_mlx5_batch *b = run->b;
+	struct rn_ring *r = &run->q->tx;
+	const uint32_t mark = rn_send_unchecked(b->tx, run->q->police);
+	uint32_t n, did;
+
+	for (; most; most -= did) {
+		uint8_t *at = rn_send_slot(b, 1, 0, mark);
+
+		if (!at)
+			return;
+		n = rn_least(rn_least(most, b->limit - b->ds), rn_to_end(r->next, r->mask));
+		did = refer_some(run, at, n);
+		if (did)
+			rn_send_add(b, did, true);
+		r->next += did;
+		run->packets += did;
+		if (did < n)
+			return;
+	}
+}
+
+/* ---- inline ---- */
+
+#define MOST 256u /* bytes that are copied of a packet */
+_Static_assert(RN_MLX5_INLINE <= MOST && MOST % RN_TX_LINE == 0, "whole lines");
+
+static inline uint64_t in_lines(uint64_t len)
+{
+	return (len + RN_TX_LINE - 1) / RN_TX_LINE * RN_TX_LINE;
+}
+
+/* Copies the words of the next slots, up to the first that is not a plain packet of at most
+ * `longest`, and asks for the packets: how many. */
+static __attribute__((noinline)) uint32_t look(const struct rn_queue *q, uint32_t longest,
+					       uint64_t *word, uint32_t most)
+{
+	const struct rawnet_slot *slot = next_slot(&q->tx);
+	const uint8_t *mem = q->mem;
+	uint32_t i;
+
+	most = rn_least(most, rn_to_end(q->tx.next, q->tx.mask));
+	for (i = 0; i < most; i++) {
+		uint64_t w = next_word(slot, i);
+
+		if (!rn_is_plain(q, w, longest, MOST))
+			break;
+		__builtin_prefetch(mem + rn_word_off(w));
+		word[i] = w;
+	}
+	return i;
+}
+
+/* Whole lines are copied into the open request, of which the packet's bytes are a part, as long as
+ * there is room for them; then the copy is checked. Ends before the first packet that does not
+ * agree with `head`, or may be for another client: how many. */
+static __attribute__((noinline)) uint32_t
+copy_some(struct run *run, uint8_t *at, const struct rn_head *as, const uint64_t *word, uint32_t n)
+{
+	const struct rn_queue *q = run->q;
+	struct rn_mlx5_batch *b = run->b;
+	const struct rn_macs *macs = run->macs;
+	const struct rn_head head = *as;
+	const uint8_t *mem = q->mem, *start = at, *end = b->open + (size_t)b->limit * RN_SEG;
+	const uint64_t *next = word;
+	uint64_t bytes = 0;
+
+	for (; next != word + n; next++) {
+		const uint64_t len = rn_word_len(*next);
+		const uint8_t *from = mem + rn_word_off(*next);
+		uint8_t *copy = at + RN_SEG_INLINE_HEAD;
+
+		if (copy > end - MOST && copy + in_lines(len) > end)
+			break;
+		if (!rn_head_agrees_copied(&head, copy, from, (uint32_t)len))
+			break;
+		if (macs && rn_switch_may(q, macs, copy))
+			break;
+		if (len > RN_TX_LINE)
+			rn_copy_lines(copy + RN_TX_LINE, from + RN_TX_LINE,
+				      (uint32_t)len - RN_TX_LINE);
+		rn_data_put_inline(at, (uint32_t)len);
+		at += (size_t)rn_inline_segs((uint32_t)len) * RN_SEG;
+		bytes += len;
+	}
+	rn_send_add(b, (uint32_t)(at - start) / RN_SEG, false);
+	run->bytes += bytes;
+	return (uint32_t)(next - word);
+}
+
+/* Every frame agrees with it. */
+static const struct rn_head any;
+
+/* What a frame that may go out looks like; NULL: each has to be parsed. Once a loop, behind the
+ * client's index: who has heard of a change does not meet the old answer. */
+static const struct rn_head *expected(const struct rn_queue *q)
+{
+	if (!q->police)
+		return &any;
+	return rn_police_valid(&q->hint, -1) ? &q->hint.head : NULL;
+}
+
+enum placed {
+	PLACED,
+	REFUSED, /* by policing, and counted */
+	NO_PLACE /* or not sure: the general way goes on there */
+};
+
+/* One that the loop does not know: policed as a whole. It has its place, unless there is no room.
+ */
+static __attribute__((noinline)) enum placed copy_one(struct run *run, uint8_t *at, uint64_t w)
+{
+	struct rn_queue *q = run->q;
+	uint8_t *copy = at + RN_SEG_INLINE_HEAD;
+	uint32_t len = rn_word_len(w);
+	int why = 0;
+
+	rn_copy_lines(copy, q->mem + rn_word_off(w), len);
+	if (q->police)
+		why = rn_police(q, copy, len, -1);
+	if (why) {
+		rn_count(q, (enum rawnet_queue_counter)why, 1);
+		return REFUSED;
+	}
+	if (run->macs && rn_switch_may(q, run->macs, copy))
+		return NO_PLACE;
+	rn_data_put_inline(at, len);
+	rn_send_add(run->b, rn_inline_segs(len), false);
+	run->bytes += len;
+	return PLACED;
+}
+
+/* Short ones: how many. */
+static uint32_t copy_short(struct run *run, uint32_t most)
+{
+	struct rn_queue *q = run->q;
+	struct rn_mlx5_batch *b = run->b;
+	uint64_t word[RN_POLLER_BURST];
+	uint32_t n, i, did;
+
+	n = look(q, rn_least(run->longest, RN_MLX5_INLINE), word, rn_least(most, RN_POLLER_BURST));
+	for (i = 0; i < n; i += did) {
+		uint32_t segs = (uint32_t)in_lines(rn_word_len(word[i])) / RN_SEG + 1;
+		uint8_t *at = rn_send_slot(b, segs, 0, b->tx->vouched_be);
+		const struct rn_head *head = expected(q);
+		enum placed placed;
+
+		if (!at)
+			break;
+		did = head ? copy_some(run, at, head, &word[i], n - i) : 0;
+		run->packets += did;
+		if (did)
+			continue;
+		placed = copy_one(run, at, word[i]);
+		if (placed == NO_PLACE)
+			break;
+		run->packets += placed == PLACED;
+		did = 1;
+	}
+	q->tx.next += i;
+	return i;
+}
+
+/* ---- by head ---- */
+
+/* The headers are copied into a request of the packet's own and checked there, the rest is a
+ * pointer. False: no room, or not sure. */
+static inline bool place_head(struct run *run, uint64_t w, const struct rn_police_hint *hint)
+{
+	const uint32_t segs = rn_header_segs(RN_MLX5_HEAD);
+	struct rn_queue *q = run->q;
+	struct rn_mlx5_batch *b = run->b;
+	uint8_t *wqe = rn_send_room(b, rn_wqe_blocks(segs + 1));
+
+	if (!wqe)
+		return false;
+	memcpy(wqe + RN_INLINE_AT, q->mem + rn_word_off(w), RN_MLX5_HEAD);
+	if ((q->police &&
+	     __builtin_expect(!rn_police_agrees(hint, wqe + RN_INLINE_AT, rn_word_len(w), -1),
+			      0)) ||
+	    (run->macs && rn_switch_may(q, run->macs, wqe + RN_INLINE_AT)))
+		return false;
+	rn_eth_put_behind(wqe + RN_SEG, 0, 0, RN_MLX5_HEAD);
+	rn_eth_mark(wqe + RN_SEG, b->tx->vouched_be);
+	rn_data_put(wqe + segs * RN_SEG, rn_word_len(w) - RN_MLX5_HEAD, b->tx->lkey_be,
+		    (uintptr_t)q->mem + rn_word_off(w) + RN_MLX5_HEAD);
+	rn_send_finish(b, wqe, RN_OP_SEND, segs + 1, true);
+	return true;
+}
+
+/* Longer ones: how many. */
+static uint32_t copy_long(struct run *run, uint32_t most)
+{
+	struct rn_queue *q = run->q;
+	const struct rn_police_hint hint = q->hint;
+	struct rn_ring *r = &q->tx;
+	uint32_t n;
+
+	rn_send_close(run->b);
+	for (n = 0; n < most && n < RN_TX_AHEAD; n++)
+		rn_chain_ask_for(q, r->next + n);
+	for (n = 0; n < most; n++) {
+		uint64_t w = rn_slot_word(r, r->next + n);
+		uint32_t len = rn_word_len(w);
+
+		if (len <= RN_MLX5_INLINE || !rn_is_plain(q, w, run->longest, len))
+			break;
+		if (n + RN_TX_AHEAD < most)
+			rn_chain_ask_for(q, r->next + n + RN_TX_AHEAD);
+		if (!place_head(run, w, &hint))
+			break;
+		run->bytes += len;
+	}
+	r->next += n;
+	run->packets += n;
+	return n;
+}
+
+/* ---- which ---- */
+
+/* Policed by the daemon, or some may be for another client of the port. */
+static void copy_run(struct run *run, uint32_t most)
+{
+	uint32_t did;
+
+	for (; most; most -= did) {
+		did = copy_short(run, most);
+		if (!did)
+			did = copy_long(run, most);
+		if (!did)
+			return;
+	}
+}
+
+uint32_t rn_mlx5_run(struct rn_queue *q, struct rn_mlx5_batch *b, uint32_t most)
+{
+	const struct rn_port *port = q->hwq->port;
+	struct run run = {.q = q, .b = b};
+	uint32_t before = q->tx.next;
+
+	if (!b->tx->empw || q->limited || rcu_dereference(port->taps) ||
+	    !__atomic_load_n(&port->link_up, __ATOMIC_RELAXED))
+		return 0;
+	run.macs = rn_switch_on(port);
+	run.longest = rn_chain_longest(port);
+	most = rn_least(most, q->tx.client - q->tx.next);
+	if (rn_mlx5_refers(q, b->tx, run.macs))
+		refer_run(&run, most);
+	else
+		copy_run(&run, most);
+	b->tx->quiet_packets += (uint32_t)run.packets;
+	rn_count(q, RAWNET_Q_TX_PACKETS, run.packets);
+	rn_count(q, RAWNET_Q_TX_BYTES, run.bytes);
+	return q->tx.next - before;
+}
