@@ -207,12 +207,23 @@ static bool beside_light(const struct rn_poller *p)
 	return p->n_hot > 1 && p->turns - p->light < LIGHT_TURNS;
 }
 
+/* The burst of a queue. Who is alone keeps nobody waiting, and where each turn's packets cost a
+ * system call, has twice as many to share it. */
+static unsigned burst_of(const struct rn_queue *q)
+{
+	const struct rn_poller *p = q->poller;
+	const unsigned least = p->n_hot == 1 && !p->owned ? 2 * RN_POLLER_BURST
+			       : beside_light(p)	  ? RN_POLLER_SMALL
+							  : RN_POLLER_BURST;
+
+	return least * q->weight;
+}
+
 /* What is left of a queue's burst, at most so much. False: it has had all of it, or wants no more.
  */
 static bool serve_burst(struct rn_queue *q, unsigned most, unsigned *work)
 {
-	/* A reload may lower the weight within a burst. */
-	unsigned full = (beside_light(q->poller) ? RN_POLLER_SMALL : RN_POLLER_BURST) * q->weight;
+	unsigned full = burst_of(q); /* may be less than the last: a reload, or a light client */
 	unsigned burst = q->served < full ? full - q->served : full;
 	unsigned asked = burst < most ? burst : most, did = serve_queue(q, asked);
 
@@ -261,7 +272,7 @@ static unsigned serve_hot(struct rn_poller *p)
 	uint32_t i, n = p->n_hot, at = p->rr < n ? p->rr : 0;
 	bool more = false, stale = false;
 
-	for (i = 0; i < (n == 1 ? 2 : n) && work < TURN_BUDGET && !more; i++) {
+	for (i = 0; i < n && work < TURN_BUDGET && !more; i++) {
 		struct rn_queue *q = set->hot[at];
 
 		if (n >= AHEAD_LEAST)

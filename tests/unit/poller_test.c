@@ -215,8 +215,8 @@ static void small_bursts_beside_a_light_one(void **state)
 	moves[0] = 1u << 20;
 	asked[0] = 0;
 	turns(1);
-	assert_int_equal(asked[0], 2);
-	assert_int_equal(most[0], RN_POLLER_BURST);
+	assert_int_equal(asked[0], 1);
+	assert_int_equal(most[0], 2 * RN_POLLER_BURST);
 	one_open(&b, 1, 1);
 	moves[1] = 1;
 	turns(2);
