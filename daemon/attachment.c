@@ -194,6 +194,7 @@ uint32_t rn_attachment_free(struct rn_attachment *at)
 	rn_attachment_sent(at);
 	rn_shm_destroy(&at->shm);
 	free(at->queue);
+	free(at->rule);
 	free(at->peer_fd);
 	free(at);
 	return open;

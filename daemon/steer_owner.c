@@ -69,8 +69,16 @@ int rn_index_reserve(const struct rn_members *m)
 {
 	int rc = 0;
 
-	for (uint32_t i = 0; i < m->n && !rc; i++)
-		rc = reserve(m->m[i].at, m->m[i].index);
+	for (uint32_t i = 0; i < m->n && !rc; i++) {
+		const struct rn_attachment *at = m->m[i].at;
+		const uint32_t index = m->m[i].index;
+
+		/* Two records of the last daemon's that say the same are not both true. */
+		if (index < at->n_indexes && at->rule[index].rule)
+			rc = -EEXIST;
+		else
+			rc = reserve(m->m[i].at, index);
+	}
 	return rc;
 }
 
@@ -161,7 +169,7 @@ bool rn_steer_leave(struct rn_steer *s, struct rn_attachment *at,
 
 unsigned rn_steer_arrive(struct rn_steer *s, struct rn_attachment *at)
 {
-	struct rule *r, *next;
+	struct rule *r = NULL, *next = NULL;
 	unsigned n = 0;
 
 	if (!at->label[0])
