@@ -149,7 +149,6 @@ struct rn_queue {
 	uint32_t starts; /* a new packet begins at one of so many lines of its buffer, less 1 */
 	int poll_fd; /* epoll over the wake-up socket and, to be noticed, ready_fd */
 	bool deaf; /* the wake-up socket is not in it: memory was out */
-	uint32_t roused; /* atomic: ready_fd was let through; set after that */
 	uint32_t armed; /* RAWNET_WAIT_* whose sleep flags are set */
 	bool unreported; /* switched inside rawnet_wait: the next sync says so */
 };

@@ -167,7 +167,6 @@ void rn_queue_rouse(struct rn_queue *rq)
 
 	/* Needs no memory, so it does not fail. */
 	epoll_ctl(rq->poll_fd, EPOLL_CTL_MOD, fd, &ev);
-	__atomic_store_n(&rq->roused, 1u, __ATOMIC_RELEASE);
 }
 
 void rn_queue_publish(struct rn_queue *rq, struct rn_mem *mem)

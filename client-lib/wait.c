@@ -21,9 +21,15 @@
 
 #include "internal.h"
 
+enum found {
+	NOTHING,
+	BYTES,
+	END
+};
+
 /* Takes all bytes out; the end of the socket, when the daemon is gone, takes it out of the set so
- * that it does not wake again. Returns 1 for the end. */
-static int empty_socket(struct rn_queue *rq)
+ * that it does not wake again. */
+static enum found empty_socket(struct rn_queue *rq)
 {
 	char bytes[64];
 	ssize_t n;
@@ -31,12 +37,12 @@ static int empty_socket(struct rn_queue *rq)
 	do
 		n = recv(rq->q.wake_fd, bytes, sizeof(bytes), MSG_DONTWAIT);
 	while (n == (ssize_t)sizeof(bytes) || (n < 0 && errno == EINTR));
-	/* Fewer: those were all. EAGAIN; or a failure that passes, and the bytes are still there.
-	 */
-	if (n > 0 || (n < 0 && errno != ECONNRESET))
-		return 0;
+	if (n > 0)
+		return BYTES; /* fewer: those were all */
+	if (n < 0 && errno != ECONNRESET)
+		return NOTHING; /* or a failure that passes, and the bytes are still there */
 	epoll_ctl(rq->poll_fd, EPOLL_CTL_DEL, rq->q.wake_fd, NULL);
-	return 1;
+	return END;
 }
 
 static int empty(struct rn_queue *rq, const struct epoll_event *ev, int n)
@@ -45,21 +51,18 @@ static int empty(struct rn_queue *rq, const struct epoll_event *ev, int n)
 
 	for (int i = 0; i < n; i++)
 		if (ev[i].data.fd != rq->q.at->rn->ready_fd)
-			end |= empty_socket(rq);
+			end |= empty_socket(rq) == END;
 	return end;
 }
 
-/* The epoll set need not be asked whether there are bytes, but what was let through once has to be
- * taken out of it. */
+/* Bytes are the usual case. Only where there are none the epoll set is asked, since what was let
+ * through once has to be taken out of it. */
 static void empty_all(struct rn_queue *rq)
 {
-	struct epoll_event ev[2];
+	struct epoll_event ev[2] = {{0}};
 
-	if (__atomic_load_n(&rq->roused, __ATOMIC_RELAXED) &&
-	    __atomic_exchange_n(&rq->roused, 0, __ATOMIC_ACQUIRE))
+	if (empty_socket(rq) != BYTES)
 		empty(rq, ev, epoll_wait(rq->poll_fd, ev, 2, 0));
-	else
-		empty_socket(rq);
 }
 
 static int changed(const struct rn_queue *rq)

@@ -25,7 +25,7 @@
 #define COLD_AHEAD  3u /* looks: as long as its client's index takes to come */
 #define COLD_QUIET  16u /* if so many before it had no work either */
 #define COPY_BUDGET 32u
-#define LIGHT_TURNS 64u /* after it was served, that a light client counts as one */
+#define LIGHT_TURNS 16u /* after it was served, that a light client counts as one */
 #define TURN_SAMPLE 64u
 
 /* ---- the clock ---- */
@@ -200,6 +200,12 @@ static unsigned serve_copies(struct rn_set *set)
 	return work;
 }
 
+/* Of a copying backend: a device that is full does not make a heavy client a light one. */
+static bool has_no_more(const struct rn_queue *q)
+{
+	return q->hw || q->tx.client == q->tx.daemon;
+}
+
 /* Is somebody served who has less than his burst? Then turns are short, so that he, who may wait
  * for an answer, does not wait for long ones of those who always have more. */
 static bool beside_light(const struct rn_poller *p)
@@ -230,7 +236,7 @@ static bool serve_burst(struct rn_queue *q, unsigned most, unsigned *work)
 	q->idle_turns = did ? 0 : q->idle_turns + 1;
 	*work += did;
 	q->served = did < burst && did >= asked ? full - burst + did : 0;
-	if (did && did < asked)
+	if (did && did < asked && has_no_more(q))
 		q->poller->light = q->poller->turns;
 	return q->served != 0;
 }
@@ -363,16 +369,19 @@ static void wake_told(struct rn_poller *p)
 
 static void publish_queue(struct rn_queue *q)
 {
-	q->state->rx_client = q->rx.client;
-	q->state->tx_client = q->tx.client;
-	rn_tx_keep(q);
-	if ((int32_t)(q->rx.daemon - q->state->rx_true) > 0)
-		q->state->rx_true = q->rx.daemon;
-	__atomic_store_n(&q->state->rx_daemon, q->rx.daemon, __ATOMIC_RELAXED);
-	__atomic_store_n(&q->state->tx_daemon, q->tx.daemon, __ATOMIC_RELAXED);
-	if (q->rx.daemon != q->rx.published)
+	struct rn_queue_state *s = q->state;
+	const uint32_t rx = q->rx.daemon, tx = q->tx.daemon;
+
+	s->rx_client = q->rx.client;
+	s->tx_client = q->tx.client;
+	rn_tx_keep(q, s);
+	if ((int32_t)(rx - s->rx_true) > 0)
+		s->rx_true = rx;
+	__atomic_store_n(&s->rx_daemon, rx, __ATOMIC_RELAXED);
+	__atomic_store_n(&s->tx_daemon, tx, __ATOMIC_RELAXED);
+	if (rx != q->rx.published)
 		rn_ring_publish(&q->rx);
-	if (q->tx.daemon != q->tx.published)
+	if (tx != q->tx.published)
 		rn_ring_publish(&q->tx);
 	q->touched = false;
 }
@@ -384,19 +393,22 @@ static void publish_queue(struct rn_queue *q)
  */
 void rn_poller_publish(struct rn_poller *p)
 {
-	wake_told(p);
-	for (uint32_t i = 0; i < p->n_touched; i++)
-		publish_queue(p->now_set->touched[i]);
-	for (uint32_t i = 0; i < p->n_touched; i++) {
-		struct rn_queue *q = p->now_set->touched[i];
+	struct rn_set *set = p->now_set;
+	const uint32_t n = p->n_touched;
+	uint32_t n_told = 0;
 
-		if (sleeps(q)) {
+	wake_told(p);
+	for (uint32_t i = 0; i < n; i++) {
+		struct rn_queue *q = set->touched[i];
+
+		publish_queue(q);
+		q->told = !sleeps(q);
+		if (q->told)
+			set->told[n_told++] = q;
+		else
 			rn_wakes_add(&p->wakes, q, rn_poller_now(p));
-			continue;
-		}
-		q->told = true;
-		p->now_set->told[p->n_told++] = q;
 	}
+	p->n_told = n_told;
 	p->n_touched = 0;
 }
 

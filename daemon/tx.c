@@ -262,7 +262,8 @@ static unsigned run_plain(struct rn_queue *q, unsigned most)
 	uint64_t packets = 0, bytes = 0;
 	unsigned n;
 
-	if (q->limited || !__atomic_load_n(&hwq->port->link_up, __ATOMIC_RELAXED) ||
+	if (q->limited || q->tx_segment ||
+	    !__atomic_load_n(&hwq->port->link_up, __ATOMIC_RELAXED) ||
 	    rcu_dereference(hwq->port->taps))
 		return 0;
 	if (most > r->client - r->daemon)

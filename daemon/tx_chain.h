@@ -124,7 +124,9 @@ static inline uint32_t rn_word_len(uint64_t w)
 static inline bool rn_is_plain(const struct rn_queue *q, uint64_t w, uint32_t longest,
 			       uint32_t size)
 {
-	return (uint32_t)(w >> 32) - RN_TX_ETH <= (uint16_t)longest - RN_TX_ETH &&
+	const uint32_t most = longest < UINT16_MAX ? longest : UINT16_MAX;
+
+	return (uint32_t)(w >> 32) - RN_TX_ETH <= most - RN_TX_ETH &&
 	       rn_word_off(w) + size <= q->mem_size;
 }
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the words are little-endian");

@@ -7,11 +7,11 @@
 #include "state.h"
 
 /* Poller, at the end of a turn. */
-static inline void rn_tx_keep(const struct rn_queue *q)
+static inline void rn_tx_keep(const struct rn_queue *q, struct rn_queue_state *s)
 {
-	q->state->tx_segment = q->tx_segment;
-	q->state->tx_paid = q->tx_paid;
-	q->state->tx_paid_bytes = q->tx_paid_bytes;
+	s->tx_segment = q->tx_segment;
+	s->tx_paid = q->tx_paid;
+	s->tx_paid_bytes = q->tx_paid_bytes;
 }
 
 /* Control thread, before the queue is served. */

@@ -45,6 +45,9 @@ void rn_wakes_run(struct rn_wakes *w, uint64_t now, bool idle)
 
 	if (!idle && now < w->due)
 		return;
+	/* Of a client that is found awake all must have been visible when it looked. */
+	if (w->n)
+		__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	w->due = UINT64_MAX;
 	for (uint32_t i = 0; i < w->n; i++) {
 		struct rn_queue *q = w->held[i];

@@ -228,6 +228,10 @@ static void small_bursts_beside_a_light_one(void **state)
 	moves[1] = 0;
 	turns(100);
 	assert_int_equal(most[0], RN_POLLER_BURST);
+	moves[1] = 1;
+	b.q.tx.client = 9; /* the device is full: it has more */
+	turns(10);
+	assert_int_equal(most[0], RN_POLLER_BURST);
 	one_close(&a);
 	one_close(&b);
 }

@@ -10,6 +10,7 @@
  *               35,976 went out
  *   restarted   without the two members of the state: 125 frames were paid where 70 went out
  *   too_poor    headers once: sent all the same
+ *   plain_now   without q->tx_segment in run_plain(): 56 frames where 71 had to go out
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -173,7 +174,7 @@ static void restarted(void **state)
 	q.state = &kept;
 	rooms = 15;
 	assert_int_equal(rn_tx_copy(&q, &c, &way, NULL), RN_TX_FULL);
-	rn_tx_keep(&q);
+	rn_tx_keep(&q, q.state);
 	before = q;
 	tx_parts();
 	q.state = &kept;
@@ -185,7 +186,7 @@ static void restarted(void **state)
 	assert_int_equal(rn_tx_copy(&q, &c, &way, NULL), RN_TX_SENT);
 	assert_int_equal(sent, 70);
 	paid(sent, bytes);
-	rn_tx_keep(&q);
+	rn_tx_keep(&q, q.state);
 	assert_int_equal(kept.tx_segment + kept.tx_paid + kept.tx_paid_bytes, 0);
 	assert_int_equal(kept.tx_daemon, 7);
 }
@@ -231,12 +232,48 @@ static void too_poor(void **state)
 	assert_int_equal(q.packets.tokens + q.bytes.tokens, 0);
 }
 
+static uint8_t *device_room(struct rn_hwq *h)
+{
+	(void)h;
+	return reserve(NULL);
+}
+
+static void device_takes(struct rn_hwq *h, uint32_t len)
+{
+	(void)h;
+	submit(NULL, len);
+}
+
+/* The client makes a plain packet of one that is half sent: what stands behind it is sent whole. */
+static void plain_now(void **state)
+{
+	static const struct rn_backend device = {.tx_reserve = device_room,
+						 .tx_submit = device_takes};
+	struct rawnet_slot slots[2] = {segments(7000, 100, 0).slot[0]};
+	struct rawnet_ring_ctl ctl = {.client = 2};
+
+	(void)state;
+	q.limited = false;
+	q.tx = (struct rn_ring) {.ctl = &ctl, .slots = slots, .mask = 1};
+	port.backend = &device;
+	slots[1] = slots[0];
+	rooms = 15;
+	assert_int_equal(rn_tx_run(&q, 256), 15);
+	slots[0].len = 60;
+	slots[0].flags = 0;
+	rooms = UINT32_MAX;
+	sent = 0;
+	assert_int_equal(rn_tx_run(&q, 256), 1 + 70);
+	assert_int_equal(sent, 1 + 70);
+}
+
 #define test(name) cmocka_unit_test_setup(name, prepare)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		test(whole), test(bit_by_bit), test(restarted), test(another), test(too_poor),
+		test(whole),   test(bit_by_bit), test(restarted),
+		test(another), test(too_poor),	 test(plain_now),
 	};
 
 	return cmocka_run_group_tests_name("tx_paid", tests, NULL, NULL);

@@ -273,14 +273,15 @@ static unsigned loop_rx(struct rn_hwq *hwq, unsigned budget)
 	all = rn_capture_frames(in);
 	rn_burst_begin(&burst, hwq);
 	for (; n < budget; n++) {
-		const size_t *at;
+		size_t at, end;
 
 		if (lq->cursor == frames && !hwq->port->config.pcap_repeat)
 			break;
 		if (lq->cursor == frames)
 			lq->cursor = 0;
-		at = &all.start[lq->cursor++];
-		rn_burst_frame(&burst, all.bytes + at[0], (uint32_t)(at[1] - at[0]));
+		at = all.start[lq->cursor++];
+		end = all.start[lq->cursor];
+		rn_burst_frame(&burst, all.bytes + at, (uint32_t)(end - at));
 	}
 	rn_burst_end(&burst);
 	return n;

@@ -301,7 +301,7 @@ uint32_t rn_mlx5_run(struct rn_queue *q, struct rn_mlx5_batch *b, uint32_t most)
 	struct run run = {.q = q, .b = b};
 	uint32_t before = q->tx.next;
 
-	if (!b->tx->empw || q->limited || rcu_dereference(port->taps) ||
+	if (!b->tx->empw || q->limited || q->tx_segment || rcu_dereference(port->taps) ||
 	    !__atomic_load_n(&port->link_up, __ATOMIC_RELAXED))
 		return 0;
 	run.macs = rn_switch_on(port);

@@ -219,12 +219,14 @@ enum rn_armed rn_mlx5_queue_arm(struct rn_queue *q)
 
 /* ---- from outside ---- */
 
-/* A completion, buffers that were posted, packets to send, or sent ones to give back. */
+/* A completion, buffers that were posted, packets to send, sent ones to give back, or a direction
+ * that was mended: the device may have said so without a completion. */
 bool rn_mlx5_queue_waits(const struct rn_queue *q)
 {
 	const struct rn_mlx5_queue *m = rn_mlx5_queue_of(q);
 
-	return is_news(q, &m->rx) ||
+	return is_news(q, &m->rx) || rn_rdma_is_mended(&m->rx.state) ||
+	       rn_rdma_is_mended(&m->tx.state) ||
 	       __atomic_load_n(&q->tx.ctl->client, __ATOMIC_RELAXED) != q->tx.next ||
 	       m->tx.sent_head != m->tx.sent_tail;
 }

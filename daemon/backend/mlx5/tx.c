@@ -120,7 +120,7 @@ static unsigned take_burst(struct rn_queue *q, struct rn_mlx5_batch *b, unsigned
 	struct rn_chain c;
 	unsigned n = 0;
 
-	for (;;) {
+	while (!q->dead) {
 		n += rn_mlx5_run(q, b, budget - n);
 		if (n == budget || r->client == r->next)
 			break;
@@ -171,7 +171,7 @@ unsigned rn_mlx5_queue_tx(struct rn_queue *q, unsigned budget)
 	struct rn_mlx5_tx *tx = &rn_mlx5_queue_of(q)->tx;
 	bool anew;
 
-	if (!rn_rdma_usable(&tx->state, &anew))
+	if (q->dead || !rn_rdma_usable(&tx->state, &anew))
 		return 0;
 	if (!anew && q->tx.client == q->tx.next && !is_done(tx) && !must_ask(q, tx) &&
 	    __atomic_load_n(&q->tx.ctl->client, __ATOMIC_RELAXED) == q->tx.client)

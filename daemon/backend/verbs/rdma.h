@@ -201,6 +201,12 @@ static inline void rn_rdma_broke(struct rn_queue *q, uint32_t *state)
 	rn_queue_sick(q);
 }
 
+/* A look that takes nothing back: is there something for rn_rdma_usable() to begin? */
+static inline bool rn_rdma_is_mended(const uint32_t *state)
+{
+	return __atomic_load_n(state, __ATOMIC_RELAXED) == RN_RDMA_MENDED;
+}
+
 /* port->event_fd is readable: what the device says of its objects and of itself. */
 void rn_rdma_events(struct rn_port *port);
 

@@ -408,7 +408,7 @@ static unsigned take_run(struct rn_queue *q, struct verbs_queue *v, uint32_t mos
 	bool unsure = false;
 	uint32_t n = 0;
 
-	if (q->limited || rcu_dereference(port->taps) ||
+	if (q->limited || q->tx_segment || rcu_dereference(port->taps) ||
 	    !__atomic_load_n(&port->link_up, __ATOMIC_RELAXED))
 		return 0;
 	if (most > r->client - r->next)
