@@ -288,6 +288,8 @@ static unsigned serve_hot(struct rn_poller *p)
 		if (!more)
 			at = at + 1 < n ? at + 1 : 0;
 	}
+	if (i == n && !more) /* of a device that is full, what it takes next is another one's */
+		at = at + 1 < n ? at + 1 : 0;
 	p->rr = at;
 	for (i = stale ? n : 0; i-- > 0;)
 		if (set->hot[i]->idle_turns > RN_COLD_AFTER || set->hot[i]->dead)

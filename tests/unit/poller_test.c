@@ -46,6 +46,8 @@ static bool gives_back; /* one slot, without a packet moved */
 static unsigned moves[2]; /* packets that each look at a queue moves */
 static unsigned asked[2]; /* looks at each queue */
 static unsigned most[2]; /* packets that the last look might have moved */
+static unsigned room; /* of the device */
+static unsigned moved[2]; /* in all */
 
 static unsigned queue_tx(struct rn_queue *q, unsigned budget)
 {
@@ -56,7 +58,11 @@ static unsigned queue_tx(struct rn_queue *q, unsigned budget)
 		q->tx.daemon++;
 		rn_poller_touch(q->poller, q);
 	}
-	return moves[q->index] < budget ? moves[q->index] : budget;
+	budget = moves[q->index] < budget ? moves[q->index] : budget;
+	budget = room < budget ? room : budget;
+	room -= budget;
+	moved[q->index] += budget;
+	return budget;
 }
 
 static const struct rn_backend backend = {.name = "test", .queue_tx = queue_tx};
@@ -96,6 +102,7 @@ static int setup(void **state)
 	(void)state;
 	port.backend = &backend;
 	memset(moves, 0, sizeof(moves));
+	room = UINT32_MAX;
 	return rc ? rc
 		  : rn_poller_create(0, &config, waker, eventfd(0, EFD_NONBLOCK), &poller, &err);
 }
@@ -236,6 +243,28 @@ static void small_bursts_beside_a_light_one(void **state)
 	one_close(&b);
 }
 
+/* A device takes less in a turn than one burst, and two want it. Taken out was the step to the
+ * next: all went to the first. */
+static void shares_a_full_device(void **state)
+{
+	struct one a, b;
+
+	(void)state;
+	one_open(&a, 0, 1);
+	one_open(&b, 1, 1);
+	moves[0] = moves[1] = 1u << 20;
+	a.q.tx.client = b.q.tx.client = 9; /* there is always more */
+	memset(moved, 0, sizeof(moved));
+	for (int i = 0; i < 100; i++) {
+		room = 4;
+		turns(1);
+	}
+	assert_int_equal(moved[0] + moved[1], 400);
+	assert_in_range(moved[0], 150, 250);
+	one_close(&a);
+	one_close(&b);
+}
+
 /* Cold, of a backend that copies: its client's index alone is looked at, and when that moves the
  * queue is served. Here it lies, which serving finds. */
 static void cold_one_comes_back(void **state)
@@ -309,6 +338,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(wakes_a_sleeper, setup, teardown),
 		cmocka_unit_test_setup_teardown(wakes_who_falls_asleep, setup, teardown),
 		cmocka_unit_test_setup_teardown(small_bursts_beside_a_light_one, setup, teardown),
+		cmocka_unit_test_setup_teardown(shares_a_full_device, setup, teardown),
 		cmocka_unit_test_setup_teardown(cold_one_comes_back, setup, teardown),
 	};
 	int failed;
