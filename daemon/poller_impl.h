@@ -68,6 +68,7 @@ struct rn_poller {
 	uint64_t now_generation;
 	uint32_t n_hot, cold_next, rr;
 	uint64_t light; /* the turn in which somebody had less than his burst */
+	bool full; /* a device took less than a client had, in this turn */
 	uint32_t quiet; /* turns without work since the last with work */
 	uint32_t n_touched, n_told;
 	int nap_ms; /* how long it may sleep; -1: until it is woken */

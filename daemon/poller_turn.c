@@ -218,9 +218,9 @@ static bool beside_light(const struct rn_poller *p)
 static unsigned burst_of(const struct rn_queue *q)
 {
 	const struct rn_poller *p = q->poller;
-	const unsigned least = p->n_hot == 1 && !p->owned ? 2 * RN_POLLER_BURST
-			       : beside_light(p)	  ? RN_POLLER_SMALL
-							  : RN_POLLER_BURST;
+	const unsigned least = p->n_hot == 1 && !p->owned && !q->limited ? 2 * RN_POLLER_BURST
+			       : beside_light(p)			 ? RN_POLLER_SMALL
+									 : RN_POLLER_BURST;
 
 	return least * q->weight;
 }
@@ -236,7 +236,9 @@ static bool serve_burst(struct rn_queue *q, unsigned most, unsigned *work)
 	q->idle_turns = did ? 0 : q->idle_turns + 1;
 	*work += did;
 	q->served = did < burst && did >= asked ? full - burst + did : 0;
-	if (did && did < asked && has_no_more(q))
+	if (did < asked && !has_no_more(q))
+		q->poller->full |= !q->rest;
+	else if (did && did < asked)
 		q->poller->light = q->poller->turns;
 	return q->served != 0;
 }
@@ -278,6 +280,7 @@ static unsigned serve_hot(struct rn_poller *p)
 	uint32_t i, n = p->n_hot, at = p->rr < n ? p->rr : 0;
 	bool more = false, stale = false;
 
+	p->full = false;
 	for (i = 0; i < n && work < TURN_BUDGET && !more; i++) {
 		struct rn_queue *q = set->hot[at];
 
@@ -288,7 +291,7 @@ static unsigned serve_hot(struct rn_poller *p)
 		if (!more)
 			at = at + 1 < n ? at + 1 : 0;
 	}
-	if (i == n && !more) /* of a device that is full, what it takes next is another one's */
+	if (p->full && !more) /* what the device takes next is another one's */
 		at = at + 1 < n ? at + 1 : 0;
 	p->rr = at;
 	for (i = stale ? n : 0; i-- > 0;)
