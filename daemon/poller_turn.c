@@ -356,20 +356,20 @@ static bool sleeps(const struct rn_queue *q)
 }
 
 /* One fence for all: what was published, then the flags (rawnet/ring.h has the argument). */
-static void wake_told(struct rn_poller *p)
+static void wake_told(struct rn_poller *p, struct rn_queue **told)
 {
-	const uint32_t n = p->n_told;
+	struct rn_queue **const end = told + p->n_told;
 
-	if (n)
-		__atomic_thread_fence(__ATOMIC_SEQ_CST);
-	for (uint32_t i = 0; i < n; i++) {
-		struct rn_queue *q = p->now_set->told[i];
+	if (told == end)
+		return;
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	for (; told < end; told++) {
+		struct rn_queue *q = *told;
 
 		q->told = false;
 		if (sleeps(q))
 			rn_wakes_add(&p->wakes, q, rn_poller_now(p));
 	}
-	p->n_told = 0;
 }
 
 static void publish_queue(struct rn_queue *q)
@@ -398,23 +398,22 @@ static void publish_queue(struct rn_queue *q)
  */
 void rn_poller_publish(struct rn_poller *p)
 {
-	struct rn_set *set = p->now_set;
-	const uint32_t n = p->n_touched;
-	uint32_t n_told = 0;
+	struct rn_queue **touched = p->now_set->touched, **told = p->now_set->told;
+	struct rn_queue **const end = touched + p->n_touched;
 
-	wake_told(p);
-	for (uint32_t i = 0; i < n; i++) {
-		struct rn_queue *q = set->touched[i];
+	wake_told(p, told);
+	p->n_told = p->n_touched = 0;
+	for (; touched < end; touched++) {
+		struct rn_queue *q = *touched;
 
 		publish_queue(q);
-		q->told = !sleeps(q);
-		if (q->told)
-			set->told[n_told++] = q;
-		else
+		if (sleeps(q)) {
 			rn_wakes_add(&p->wakes, q, rn_poller_now(p));
+			continue;
+		}
+		q->told = true;
+		told[p->n_told++] = q;
 	}
-	p->n_told = n_told;
-	p->n_touched = 0;
 }
 
 static void flush_hwqs(struct rn_set *set)

@@ -46,8 +46,10 @@ static inline struct rawnet_slot rn_slot_copy(const struct rawnet_slot *shared)
 /* Publishes our index; what stands in the slots is visible before it. */
 static inline void rn_ring_publish(struct rn_ring *r)
 {
-	__atomic_store_n(&r->ctl->daemon, r->daemon, __ATOMIC_RELEASE);
-	r->published = r->daemon;
+	const uint32_t daemon = r->daemon;
+
+	__atomic_store_n(&r->ctl->daemon, daemon, __ATOMIC_RELEASE);
+	r->published = daemon;
 }
 
 /* Does the client want to be woken? Only after a publish and a sequentially consistent fence. */
