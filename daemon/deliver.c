@@ -252,6 +252,13 @@ look_up(struct rn_hwq *hwq, const uint8_t *data, uint32_t len, int32_t tci)
 	return rule;
 }
 
+/* Is it a frame of the flow that is remembered? */
+static inline bool is_known(const struct rn_last *last, const uint8_t *data, uint32_t len,
+			    int32_t tci)
+{
+	return last->rule && last->tci == tci && rn_head_agrees_frame(&last->head, data, len);
+}
+
 /* The rule that takes a frame, or NULL. Its key is hwq->last.key until the next one is classified.
  */
 static inline const struct rn_rule *classify(struct rn_hwq *hwq, const uint8_t *data, uint32_t len,
@@ -259,8 +266,7 @@ static inline const struct rn_rule *classify(struct rn_hwq *hwq, const uint8_t *
 {
 	const struct rn_last *last = &hwq->last;
 
-	if (last->rule && last->tci == tci && last->changes == rn_steer_changes(hwq->port->steer) &&
-	    rn_head_agrees_frame(&last->head, data, len))
+	if (last->changes == rn_steer_changes(hwq->port->steer) && is_known(last, data, len, tci))
 		return last->rule;
 	return look_up(hwq, data, len, tci);
 }
@@ -478,9 +484,7 @@ void rn_burst_frame(struct rn_burst *b, const uint8_t *data, uint32_t len)
 	const struct rn_rule *rule;
 	struct rn_frame f;
 
-	rule = last->rule && last->tci == -1 && rn_head_agrees_frame(&last->head, data, len)
-		       ? last->rule
-		       : look_up(b->hwq, data, len, -1);
+	rule = is_known(last, data, len, -1) ? last->rule : look_up(b->hwq, data, len, -1);
 	if (rule && rule == b->rule) {
 		b->frames++;
 		b->bytes += len;

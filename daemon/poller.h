@@ -11,10 +11,10 @@
  *
  * Sets. The control thread publishes with RCU which queues a poller serves (struct rn_set); the
  * poller is a QSBR reader, quiescent once a turn, offline while it blocks. Hot queues are looked at
- * every turn, cold ones in rotation, one a turn and one more for each RN_POLLER_COLD_NS of a turn
- * that is longer, so that an idle queue costs next to nothing. A cold queue of an adaptive poller
- * keeps its sleep flag set: its client's first packet comes with a byte on the socket, which is
- * only read when the poller is about to sleep.
+ * every turn, cold ones in rotation, one a turn with work and one more for each RN_POLLER_COLD_NS
+ * of a turn that is longer, so that an idle queue costs next to nothing. A cold queue of an
+ * adaptive poller keeps its sleep flag set: its client's first packet comes with a byte on the
+ * socket, which is only read when the poller is about to sleep.
  */
 #ifndef RN_POLLER_H
 #define RN_POLLER_H

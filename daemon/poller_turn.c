@@ -2,8 +2,9 @@
 /*
  * The data path: what a poller does in a turn, and which queues it looks at.
  *
- * What a turn costs with nothing to do: a load for each hardware queue, one for each hot queue, one
- * cold one, and the QSBR quiescent state, which is a comparison when no grace period waits.
+ * What a turn costs with nothing to do: a load for each hardware queue, one for each hot queue, now
+ * and then one for a cold one, and the QSBR quiescent state, which is a comparison when no grace
+ * period waits.
  */
 #include <time.h>
 #include <unistd.h>
@@ -84,7 +85,7 @@ static bool make_cold(struct rn_poller *p, uint32_t i)
 	return true;
 }
 
-/* A new set was published: its hot list is made from the queues that were hot or are new. */
+/* A new set was published: its lists are made from what its queues know of themselves. */
 static void take_set(struct rn_poller *p, struct rn_set *set)
 {
 	uint32_t n = 0;
@@ -95,16 +96,16 @@ static void take_set(struct rn_poller *p, struct rn_set *set)
 	p->owned = false;
 	p->n_told = 0;
 	for (uint32_t i = 0; i < set->n_queues; i++) {
-		const struct rn_backend *be = set->queue[i]->hwq->port->backend;
+		struct rn_queue *q = set->queue[i];
+		const struct rn_backend *be = q->hwq->port->backend;
+		const bool own = be->queue_rx || be->queue_tx;
 
-		set->cold[i].client = be->queue_rx || be->queue_tx ? NULL
-								   : &set->queue[i]->tx.ctl->client;
-		set->cold[i].seen = set->queue[i]->tx.daemon;
-		if (set->queue[i]->told)
-			set->told[p->n_told++] = set->queue[i];
-		p->owned |= set->queue[i]->hwq->port->backend->queue_rx != NULL;
-		if (set->queue[i]->hot)
-			set->hot[n++] = set->queue[i];
+		set->cold[i] = (struct rn_cold) {own ? NULL : &q->tx.ctl->client, q->tx.daemon};
+		p->owned |= be->queue_rx != NULL;
+		if (q->told)
+			set->told[p->n_told++] = q;
+		if (q->hot)
+			set->hot[n++] = q;
 	}
 	hot_count(p, n);
 	rn_wakes_move(&p->wakes, set->held, set->queue, set->n_queues);
@@ -319,11 +320,11 @@ static unsigned look_at_cold(struct rn_poller *p, struct rn_set *set, uint32_t i
 	return did;
 }
 
-/* A look at a cold queue takes some 5 ns. Two in each turn with work, whose packets are out
- * by then, and where turns are long, more of them, so that all have been looked at soon and it is
- * still little of the time. Without work few, and none where the answer to the last packet may be
- * about to come. What is found is hot from now on, and has its share with the others: a wave of
- * clients that wake at once does not make a long turn. */
+/* A look at a cold queue is a load, if its backend copies. One in each turn with work, whose
+ * packets are out by then, and where turns are long, more of them, so that all have been looked at
+ * soon and it is still little of the time. Without work few, and none where the answer to the last
+ * packet may be about to come. What is found is hot from now on, and has its share with the others:
+ * a wave of clients that wake at once does not make a long turn. */
 static unsigned serve_cold(struct rn_poller *p, bool worked)
 {
 	struct rn_set *set = p->now_set;
@@ -431,7 +432,7 @@ static void done_hwqs(struct rn_set *set)
 static void finish(struct rn_poller *p)
 {
 	flush_hwqs(p->now_set); /* doorbells, refills, system calls of the backend */
-	rn_poller_publish(p); /* wake-ups of the last turn, one fence, indexes of this one */
+	rn_poller_publish(p); /* who fell asleep in the last turn, one fence, indexes, who sleeps */
 	done_hwqs(p->now_set); /* what was given to clients is not the backend's any more */
 }
 

@@ -52,7 +52,8 @@ static inline void rn_ring_publish(struct rn_ring *r)
 	r->published = daemon;
 }
 
-/* Does the client want to be woken? Only after a publish and a sequentially consistent fence. */
+/* Does the client want to be woken? No counts only after a publish and a sequentially consistent
+ * fence; without the fence it may have gone to sleep just now. */
 static inline bool rn_ring_client_sleeps(const struct rn_ring *r)
 {
 	return __atomic_load_n(&r->ctl->sleep.client, __ATOMIC_RELAXED) != 0;

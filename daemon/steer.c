@@ -250,7 +250,8 @@ int rn_steer_restore(struct rn_steer *s, const struct rn_steer_restore *from, st
 	rc = rn_index_reserve(m);
 	if (rc) {
 		free(m);
-		rn_fail(err, rc, "rule: %s", strerror(-rc));
+		rn_fail(err, rc, "rule: %s",
+			rc == -EEXIST ? "its index is that of another one" : strerror(-rc));
 	} else {
 		rc = rn_members_set(s, *rule, m, err);
 	}
