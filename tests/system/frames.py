@@ -15,7 +15,6 @@ class Wire:
     def __init__(self, ns, dev):
         self.s = ns.packet(dev)
         self.s.setsockopt(SOL_PACKET, PACKET_AUXDATA, 1)
-        self.s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 22)
         self.s.setblocking(False)
 
     def send(self, *frames):

@@ -18,18 +18,20 @@ sys.dont_write_bytecode = True
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 BIN = os.environ.get("RAWNET_BIN", os.path.join(HERE, "../../build/release/bin"))
-PATIENCE = 20  # seconds; a bound for what hangs, far above what anything here takes
+PATIENCE = 60  # seconds; a bound for what hangs, far above what anything here takes
 
 
 def until(what, condition, patience=None):
     """Waits for the condition and returns its value."""
     end = time.monotonic() + (patience or PATIENCE)
-    while time.monotonic() < end:
+    while True:
+        late = time.monotonic() >= end
         value = condition()
         if value:
             return value
+        if late:
+            raise AssertionError("did not happen: " + what)
         time.sleep(0.02)
-    raise AssertionError("did not happen: " + what)
 
 
 class Arrivals:
