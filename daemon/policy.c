@@ -218,7 +218,7 @@ uint32_t rn_policy_users(const struct cds_list_head *usages, const struct rn_pol
 
 void rn_policy_admitted(const struct rn_policy_entry *e, struct rn_usage *u)
 {
-	if (e && !is_served(u, key_of(e)) && u->n_by < RN_USAGE_ENTRIES)
+	if (e && u->uid != 0 && !is_served(u, key_of(e)) && u->n_by < RN_USAGE_ENTRIES)
 		u->by[u->n_by++] = key_of(e);
 }
 
@@ -228,8 +228,8 @@ int rn_policy_admit(const struct rn_policy_entry *e, const struct cds_list_head 
 	int rc = rn_policy_room(e, u, more, err);
 	uint32_t users;
 
-	if (rc || !e)
-		return rc;
+	if (rc || !e || u->uid == 0)
+		return rc; /* whoever takes all places does not keep the operator out */
 	if (is_empty(u))
 		u->n_by = 0;
 	if (is_served(u, key_of(e)))

@@ -66,8 +66,8 @@ int rn_policy_match(const struct rn_config *config, const struct rn_peer *peer,
 int rn_policy_room(const struct rn_policy_entry *entry, const struct rn_usage *usage,
 		   const struct rawnet_quota *more, struct rn_err *err);
 /* Is there room for `more`, which this entry grants, and has it a place for the uid? The place is
- * taken, until the uid has nothing any more. -EDQUOT with a sentence. NULL: root, without an entry
- * of its own. */
+ * taken, until the uid has nothing any more; root needs none. -EDQUOT with a sentence. NULL: root,
+ * without an entry of its own. */
 int rn_policy_admit(const struct rn_policy_entry *entry, const struct cds_list_head *usages,
 		    struct rn_usage *usage, const struct rawnet_quota *more, struct rn_err *err);
 /* The same of what the last daemon granted: nothing is refused. */

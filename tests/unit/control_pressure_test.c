@@ -13,6 +13,7 @@
  *   connections left out of rn_policy_room(): the fourth was served in bounds_connections
  *   rn_policy_admit() left out of admit(), or users without connections not counted: the third of
  *   two was served in bounds_users
+ *   root in need of a place: refused in bounds_users
  *   the last entry that served a user kept alone, or rn_policy_admit() left out of ATTACH: the
  * third of two was served in bounds_users_of_two_entries
  */
@@ -276,6 +277,9 @@ static void bounds_users(void **state)
 	fd[2] = member(5001);
 	said_hello(fd[0]);
 	no_more_come_in(5003);
+	fd[3] = member(0); /* by that entry too */
+	said_hello(fd[3]);
+	control_bye(&c, fd[3]);
 	assert_int_equal(CONTROL_ASK(&c, fd[0], QUOTA, &quota, &rep), 0);
 	assert_int_equal(rep.used.users, 2);
 	assert_int_equal(rep.limit.users, 2);
