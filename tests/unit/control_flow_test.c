@@ -7,6 +7,7 @@
  * Promise: nobody takes what is another's, what the operator needs or what the policy does not
  * grant. Seen to fail without its defence, the rule was there:
  *   keeps_users_apart      no overlap looked for, or not in all shapes (steer_overlap.c)
+ *   leases_to_one          the user not compared in rn_leases_check(), or the MAC
  *   protects_the_operator  check_protected() left out; force granted to all (policy.c)
  *   keeps_to_the_policy    entries that fit any user; deny not looked at; allow that needs only to
  *                          intersect
@@ -272,6 +273,21 @@ static void lists_in_pages(void **state)
 
 /* ---- users ---- */
 
+/* An address is one user's, also where the rules take nothing from each other. */
+static void leases_to_one(void **state)
+{
+	(void)state;
+	control_flow(&c, alice, "a", "ipvlan 10.0.0.9 udp dport 53", alice_a, 0);
+	refused(bob, "ipvlan 10.0.0.9", bob_a, 0, -EEXIST, "has this address already");
+	control_flow(&c, alice, "a", "ipvlan 10.0.0.9", alice_a, 0);
+	control_flow(&c, bob, "a", "macvlan 02:00:00:00:00:07 addr 10.0.0.7 udp dport 53", bob_a,
+		     0);
+	refused(bob, "macvlan 02:00:00:00:00:08 addr 10.0.0.7", bob_a, 0, -EEXIST,
+		"has this address already");
+	refused(alice, "macvlan 02:00:00:00:00:07 addr 10.0.0.7", alice_a, 0, -EEXIST,
+		"has this address already");
+}
+
 static void keeps_users_apart(void **state)
 {
 	uint64_t rule = control_flow(&c, alice, "a", "udp dst 10.0.0.0/24 dport 7", alice_a, 0);
@@ -387,6 +403,7 @@ int main(void)
 		TEST(keeps_users_apart),       TEST(keeps_to_the_policy),
 		TEST(protects_the_operator),   TEST(bounds_rules),
 		TEST(bounds_shapes),	       TEST(waits_for_the_last_owner),
+		TEST(leases_to_one),
 	};
 
 	if (geteuid() != 0) {
