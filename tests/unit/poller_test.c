@@ -24,7 +24,7 @@
 
 #define IDLE_TURNS  3000 /* after so many a queue is cold */
 #define COLD_TURNS  64 /* and in so many a few cold ones are looked at */
-#define PATIENCE_MS 10000
+#define PATIENCE_MS 60000
 
 const struct rn_backend *const rn_backends[] = {NULL};
 
