@@ -343,13 +343,14 @@ int __wrap_poll(struct pollfd *fds, nfds_t n, int timeout);
 
 int __wrap_poll(struct pollfd *fds, nfds_t n, int timeout)
 {
-	const bool it = n == 2 && fds[1].fd == __atomic_load_n(&slept_on, __ATOMIC_RELAXED);
+	const int fd = __atomic_load_n(&slept_on, __ATOMIC_RELAXED);
+	const bool it = fd >= 0 && n == 2 && fds[1].fd == fd;
 	int rc;
 
-	if (it && slept_on >= 0)
+	if (it)
 		__atomic_store_n(&holds, 1, __ATOMIC_SEQ_CST);
 	rc = __real_poll(fds, n, timeout);
-	if (it && slept_on >= 0) {
+	if (it) {
 		usleep(50000); /* woken, and not on a core yet */
 		__atomic_store_n(&holds, 0, __ATOMIC_SEQ_CST);
 	}
@@ -390,7 +391,7 @@ static void lets_go_of_a_descriptor(void **state)
 	rn_poller_remove_port(poller, &sleepy);
 	assert_false(__atomic_load_n(&holds, __ATOMIC_SEQ_CST));
 	close(slept_on);
-	slept_on = -1;
+	__atomic_store_n(&slept_on, -1, __ATOMIC_RELAXED);
 }
 
 /* A packet came before all that the device has, and is copied: it takes the first buffer that the
