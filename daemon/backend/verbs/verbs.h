@@ -71,8 +71,15 @@ struct verbs_queue {
 	uint32_t n_local; /* frames that may still go to other clients of the port in this call */
 };
 
+/* Receive requests of one call. What leads from one to the next, and to its buffer, is set once. */
+struct verbs_requests {
+	struct ibv_recv_wr wr[RN_VERBS_BURST + 1]; /* the last: what stands behind a full list */
+	struct ibv_sge sge[RN_VERBS_BURST];
+};
+
 struct verbs_hwq {
 	struct rn_hwq hwq;
+	struct verbs_requests requests;
 	struct ibv_comp_channel *channel;
 	bool armed; /* events may come */
 };
@@ -89,6 +96,13 @@ static inline struct verbs_queue *verbs_queue_of(const struct rn_queue *q)
 static inline struct verbs_hwq *verbs_hwq_of(struct rn_hwq *hwq)
 {
 	return (struct verbs_hwq *)(void *)hwq;
+}
+
+static inline void verbs_requests_link(struct verbs_requests *list)
+{
+	for (uint32_t i = 0; i < RN_VERBS_BURST; i++)
+		list->wr[i] = (struct ibv_recv_wr) {
+			.next = &list->wr[i + 1], .sg_list = &list->sge[i], .num_sge = 1};
 }
 
 /* queue.c; control thread */
