@@ -16,6 +16,7 @@ rawnet_unit_test(mlx5_ways_test SOURCES mlx5_ways_test.c ${CMAKE_SOURCE_DIR}/dae
   LIBS rawnet-net rawnet-daemon-paths PkgConfig::ibverbs PkgConfig::mlx5 PkgConfig::urcu-qsbr)
 # The same of the verbs backend.
 rawnet_unit_test(verbs_tx_test SOURCES verbs_tx_test.c ${CMAKE_SOURCE_DIR}/daemon/backend/verbs/tx.c
+  ${CMAKE_SOURCE_DIR}/daemon/backend/verbs/runs.c ${CMAKE_SOURCE_DIR}/daemon/backend/verbs/send.c
   ${CMAKE_SOURCE_DIR}/daemon/offload.c ${CMAKE_SOURCE_DIR}/daemon/offload_csum.c
   ${CMAKE_SOURCE_DIR}/daemon/offload_tso.c
   LIBS rawnet-daemon-paths rawnet-err PkgConfig::ibverbs PkgConfig::urcu-qsbr)
