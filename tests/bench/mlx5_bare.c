@@ -45,7 +45,7 @@ static struct ibv_mr *open_device(const struct bare *b, const char *dev)
 	struct rn_err err = {0};
 	struct ibv_mr *mr;
 
-	strcpy(config.dev, dev);
+	snprintf(config.dev, sizeof(config.dev), "%s", dev);
 	if (rn_rdma_find(&config, &ctx, &caps, &err))
 		bench_die("%s", err.text);
 	mr = ibv_reg_mr(ibv_alloc_pd(ctx), b->mem, (RING + SENT) * BUF_SIZE,
