@@ -61,8 +61,10 @@ static uint32_t post(struct rn_queue *q, uint32_t n)
 	for (uint32_t i = 0; i < n; i++) {
 		uint32_t off = __atomic_load_n(&slots[(next + i) & mask].off, __ATOMIC_RELAXED);
 
-		ids[(first + i) & mask] = epoch | describe(q, mem, off, &list->sge[i]);
-		list->wr[i].wr_id = ids[(first + i) & mask];
+		uint64_t id = epoch | describe(q, mem, off, &list->sge[i]);
+
+		ids[(first + i) & mask] = id;
+		list->wr[i].wr_id = id;
 	}
 	list->wr[n - 1].next = NULL;
 	rc = ibv_post_wq_recv(v->rdma.wq, list->wr, &bad);
