@@ -52,19 +52,23 @@ static int identify(struct rn_client *c, struct rn_err *err)
 }
 
 /* Policy of connecting: one that grants nothing at all may still look at its own refusals. */
+static const struct rn_policy_entry *entry_of(const struct rn_client *c)
+{
+	static const struct rn_policy_entry stranger = {
+		.who = RN_WHO_USER, .uid = (uid_t)-1, .limit = {.connections = 16, .users = 64}};
+	const struct rn_policy_entry *e = rn_policy_entry(c->daemon->config, &c->peer, NULL);
+
+	return e || c->peer.uid == 0 ? e : &stranger;
+}
+
 static int admit(struct rn_client *c, struct rn_err *err)
 {
-	const struct rn_policy_entry *e = rn_policy_entry(c->daemon->config, &c->peer, NULL);
-	static const struct rn_policy_entry stranger = {.limit = {.connections = 16, .users = 64}};
-	const struct rn_policy_entry *bound = e || c->peer.uid == 0 ? e : &stranger;
 	struct rn_usage *u = rn_usage_of(&c->daemon->usages, c->peer.uid);
 	int rc;
 
 	if (!u)
 		return rn_fail(err, -ENOMEM, "out of memory");
-	rc = rn_policy_room(bound, u, &one_connection, err);
-	if (!rc && bound)
-		rc = rn_policy_admit(e, bound->limit.users, &c->daemon->usages, u, err);
+	rc = rn_policy_admit(entry_of(c), &c->daemon->usages, u, &one_connection, err);
 	/* A uid that is refused leaves no entry behind. */
 	if (!rc)
 		rn_usage_add(u, &one_connection);
@@ -151,7 +155,7 @@ struct rn_client *rn_client_adopt(struct rn_daemon *d, int fd, const char *socke
 		client_free(c, false);
 		return NULL;
 	}
-	u->by = rn_policy_key(rn_policy_entry(d->config, &c->peer, NULL));
+	rn_policy_admitted(entry_of(c), u);
 	rn_usage_add(u, &one_connection);
 	if (d->next_client < id)
 		d->next_client = id;
@@ -192,9 +196,11 @@ void rn_client_account(struct rn_client *c, struct rn_attachment *at)
 	struct rn_usage *u = rn_usage_of(&c->daemon->usages, c->peer.uid);
 	struct rawnet_quota more = cost(at);
 
-	if (u)
-		rn_usage_add(u, &more);
 	at->charged = u != NULL;
+	if (!u)
+		return;
+	rn_policy_admitted(rn_policy_entry(c->daemon->config, &c->peer, at->port->config.dev), u);
+	rn_usage_add(u, &more);
 }
 
 /* The reaper goes on behind what else waits, by way of a descriptor (repair.c): what is deferred

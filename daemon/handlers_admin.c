@@ -79,7 +79,7 @@ int rn_handle_QUOTA(struct rn_request *r)
 			rep->used = u->used;
 	e = rn_policy_entry(c->daemon->config, &peer, NULL);
 	if (e) {
-		rep->used.users = rn_policy_users(&c->daemon->usages, rn_policy_key(e));
+		rep->used.users = rn_policy_users(&c->daemon->usages, e);
 		rep->limit = e->limit;
 	} else if (rep->uid == 0) {
 		memset(&rep->limit, 0xff, sizeof(rep->limit)); /* no bound */

@@ -105,7 +105,7 @@ static int create(struct rn_request *r, struct rn_served *s, const struct rawnet
 	struct rn_client *c = r->client;
 	struct rn_grant grant = grant_of(c, e);
 	struct rn_usage *u = rn_usage_of(&c->daemon->usages, c->peer.uid);
-	int rc = u ? rn_policy_room(e, u, more, r->err)
+	int rc = u ? rn_policy_admit(e, &c->daemon->usages, u, more, r->err)
 		   : rn_fail(r->err, -ENOMEM, "attach: out of memory");
 
 	if (rc)

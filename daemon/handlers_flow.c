@@ -66,7 +66,7 @@ static int check_room(struct rn_request *r, const struct rn_attachment *at, cons
 	const struct rn_policy_entry *e = rn_policy_entry(c->daemon->config, &owner->peer, dev);
 	struct rn_usage *u = rn_usage_of(&c->daemon->usages, at->uid);
 
-	return u ? rn_policy_room(e, u, &one, r->err)
+	return u ? rn_policy_admit(e, &c->daemon->usages, u, &one, r->err)
 		 : rn_fail(r->err, -ENOMEM, "rule: out of memory");
 }
 

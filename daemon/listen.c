@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -85,15 +86,11 @@ static bool is_alive(const struct sockaddr_un *address)
 	return alive;
 }
 
-static int clear_path(const struct sockaddr_un *address, struct rn_err *err)
+/* What stands at a path: 0: nothing; 1: a socket that nobody listens on any more; or -errno. */
+static int look_at(const struct sockaddr_un *address, struct rn_err *err)
 {
-	char folder[108];
 	struct stat st;
 
-	memcpy(folder, address->sun_path, sizeof(folder));
-	if (mkdir(dirname(folder), 0755) < 0 && errno != EEXIST && errno != EROFS)
-		return rn_fail(err, -errno, "socket %s: its folder: %s", address->sun_path,
-			       strerror(errno));
 	if (lstat(address->sun_path, &st) < 0)
 		return 0;
 	if (!S_ISSOCK(st.st_mode))
@@ -102,31 +99,62 @@ static int clear_path(const struct sockaddr_un *address, struct rn_err *err)
 	if (is_alive(address))
 		return rn_fail(err, -EADDRINUSE, "socket %s: another daemon listens there",
 			       address->sun_path);
-	if (unlink(address->sun_path) < 0)
-		return rn_fail(err, -errno, "socket %s: %s", address->sun_path, strerror(errno));
+	return 1;
+}
+
+static int make_folder(const struct sockaddr_un *address, struct rn_err *err)
+{
+	char folder[108];
+
+	memcpy(folder, address->sun_path, sizeof(folder));
+	if (mkdir(dirname(folder), 0755) < 0 && errno != EEXIST && errno != EROFS)
+		return rn_fail(err, -errno, "socket %s: its folder: %s", address->sun_path,
+			       strerror(errno));
 	return 0;
 }
 
-/* Bound with no rights for anybody, so that nobody gets in before owner and mode are right. */
+/* Listens at `at`, which nobody can connect to before owner and mode are right. */
+static int listen_at(int fd, const struct sockaddr_un *at, const struct rn_socket_config *config)
+{
+	mode_t mask = umask(0777);
+	int rc = bind(fd, (const void *)at, sizeof(*at)) < 0 ? -errno : 0;
+
+	umask(mask);
+	if (rc)
+		return rc;
+	if (lchown(at->sun_path, config->owner, config->group) < 0 ||
+	    chmod(at->sun_path, config->mode) < 0 || listen(fd, 512) < 0)
+		return -errno;
+	return 0;
+}
+
+/* Who finds the socket at its path can connect: it gets ready beside it, at a path that has another
+ * last character, and takes the place of one that was left behind in one step. */
 static int bind_socket(int fd, const struct rn_socket_config *config, struct rn_err *err)
 {
-	struct sockaddr_un address = {.sun_family = AF_UNIX};
-	mode_t mask;
+	struct sockaddr_un address = {.sun_family = AF_UNIX}, beside;
+	const size_t n = strlen(config->path);
+	char *last;
 	int rc;
 
 	memcpy(address.sun_path, config->path, sizeof(address.sun_path));
-	rc = clear_path(&address, err);
-	if (rc)
+	beside = address;
+	last = &beside.sun_path[n ? n - 1 : 0];
+	*last = *last == '~' ? '-' : '~';
+	rc = make_folder(&address, err);
+	if (!rc)
+		rc = look_at(&address, err);
+	if (rc >= 0)
+		rc = look_at(&beside, err);
+	if (rc < 0)
 		return rc;
-	mask = umask(0777);
-	rc = bind(fd, (void *)&address, sizeof(address)) < 0 ? -errno : 0;
-	umask(mask);
-	if (!rc && lchown(config->path, config->owner, config->group) < 0)
+	if (rc && unlink(beside.sun_path) < 0)
+		return rn_fail(err, -errno, "socket %s: %s", beside.sun_path, strerror(errno));
+	rc = listen_at(fd, &beside, config);
+	if (!rc && rename(beside.sun_path, config->path) < 0)
 		rc = -errno;
-	if (!rc && chmod(config->path, config->mode) < 0)
-		rc = -errno;
-	if (!rc && listen(fd, 512) < 0)
-		rc = -errno;
+	if (rc && rc != -EADDRINUSE)
+		unlink(beside.sun_path);
 	return rc ? rn_fail(err, rc, "socket %s: %s", config->path, strerror(-rc)) : 0;
 }
 

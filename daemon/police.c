@@ -26,6 +26,11 @@
  * rule for the same reasons, so it is not parsed. Only plain frames make a hint: no ARP, no ICMPv6,
  * no options or extension headers, no fragments. A hint is void when rn_police_changed() was called
  * since: the epoch is read before the rules are, so a hint is never newer than the rules it is of.
+ *
+ * Who had a rule and has it no longer may be in the middle of a burst that was judged by it, or by
+ * a hint of it. So nobody else gets anything before rn_police_settle() has waited for the ends of
+ * those turns: what was allowed by then has been given to the device, and stands in its queue
+ * before all that the next owner sends.
  */
 #include "tx.h"
 
@@ -66,6 +71,16 @@ void rn_police_changed(void)
 	/* release: pairs with the acquire in rn_police(); who sees the new epoch sees the new rules
 	 */
 	__atomic_add_fetch(&rn_police_epoch, 1, __ATOMIC_RELEASE);
+}
+
+void rn_police_settle(void)
+{
+	static uint64_t settled = 1;
+
+	if (settled == rn_police_epoch)
+		return;
+	synchronize_rcu();
+	settled = rn_police_epoch;
 }
 
 /* TPIDs in use, those before IEEE 802.1ad included. */

@@ -184,43 +184,64 @@ static bool is_empty(const struct rn_usage *u)
 	return !memcmp(&u->used, &none, sizeof(none));
 }
 
-/* FNV-1a of whom it is about. */
-uint64_t rn_policy_key(const struct rn_policy_entry *e)
+/* FNV-1a of whom it is about: the same entry, also after a reload. */
+static uint64_t key_of(const struct rn_policy_entry *e)
 {
 	uint64_t key = 0xcbf29ce484222325u;
 	char text[sizeof(e->socket) + 64];
-	int n = e ? snprintf(text, sizeof(text), "%d %u %u %s", (int)e->who, (unsigned)e->uid,
-			     (unsigned)e->gid, e->socket)
-		  : 0;
+	int n = snprintf(text, sizeof(text), "%d %u %u %s", (int)e->who, (unsigned)e->uid,
+			 (unsigned)e->gid, e->socket);
 
 	for (int i = 0; i < n; i++)
 		key = (key ^ (uint8_t)text[i]) * 0x100000001b3u;
 	return key;
 }
 
-uint32_t rn_policy_users(const struct cds_list_head *usages, uint64_t key)
+static bool is_served(const struct rn_usage *u, uint64_t key)
 {
+	for (uint32_t i = 0; i < u->n_by; i++)
+		if (u->by[i] == key)
+			return true;
+	return false;
+}
+
+uint32_t rn_policy_users(const struct cds_list_head *usages, const struct rn_policy_entry *e)
+{
+	const uint64_t key = key_of(e);
 	const struct rn_usage *u;
 	uint32_t n = 0;
 
 	cds_list_for_each_entry (u, usages, list)
-		n += u->by == key && !is_empty(u);
+		n += is_served(u, key) && !is_empty(u);
 	return n;
 }
 
-int rn_policy_admit(const struct rn_policy_entry *e, uint32_t most,
-		    const struct cds_list_head *usages, struct rn_usage *u, struct rn_err *err)
+void rn_policy_admitted(const struct rn_policy_entry *e, struct rn_usage *u)
 {
-	uint64_t key = rn_policy_key(e);
+	if (e && u->uid != 0 && !is_served(u, key_of(e)) && u->n_by < RN_USAGE_ENTRIES)
+		u->by[u->n_by++] = key_of(e);
+}
+
+int rn_policy_admit(const struct rn_policy_entry *e, const struct cds_list_head *usages,
+		    struct rn_usage *u, const struct rawnet_quota *more, struct rn_err *err)
+{
+	int rc = rn_policy_room(e, u, more, err);
 	uint32_t users;
 
-	if (u->by != key || is_empty(u)) {
-		users = rn_policy_users(usages, key);
-		if (users >= most)
-			return rn_fail(err, -EDQUOT, "users: %u of %u are in use, 1 more asked",
-				       users, most);
-	}
-	u->by = key;
+	if (rc || !e || u->uid == 0)
+		return rc; /* whoever takes all places does not keep the operator out */
+	if (is_empty(u))
+		u->n_by = 0;
+	if (is_served(u, key_of(e)))
+		return 0;
+	users = rn_policy_users(usages, e);
+	if (users >= e->limit.users)
+		return rn_fail(err, -EDQUOT, "users: %u of %u are in use, 1 more asked", users,
+			       e->limit.users);
+	if (u->n_by == RN_USAGE_ENTRIES)
+		return rn_fail(err, -EDQUOT, "users: uid %u is served by %u entries already",
+			       (unsigned)u->uid, u->n_by);
+	rn_policy_admitted(e, u);
 	return 0;
 }
 

@@ -19,7 +19,8 @@
 #include "err.h"
 #include "port.h"
 
-#define RN_PEER_GROUPS 64u /* of one peer that are looked at */
+#define RN_PEER_GROUPS	 64u /* of one peer that are looked at */
+#define RN_USAGE_ENTRIES 16u /* that one uid has a place in at once */
 
 /* Who the kernel says the peer is. */
 struct rn_peer {
@@ -37,8 +38,9 @@ struct rn_usage {
 	bool gone; /* nothing is used: kept until its buckets are full, so that who leaves and comes
 		      again finds them as they were */
 	struct rawnet_quota used;
-	uint64_t by; /* rn_policy_key() of the entry that it connected by last; 0: none since the
-			start */
+	/* rn_policy_key() of the entries that served it since it had nothing */
+	uint64_t by[RN_USAGE_ENTRIES];
+	uint32_t n_by;
 	struct rn_bucket resolve; /* neighbours that it may make the kernel ask for */
 	struct rn_bucket mend; /* queues of its that the device failed and that are set up again */
 	struct cds_list_head list;
@@ -63,13 +65,15 @@ int rn_policy_match(const struct rn_config *config, const struct rn_peer *peer,
 /* Is there room for `more`? -EDQUOT with a sentence that names the quota. */
 int rn_policy_room(const struct rn_policy_entry *entry, const struct rn_usage *usage,
 		   const struct rawnet_quota *more, struct rn_err *err);
-/* The same entry, or strangers (NULL), also after a reload. */
-uint64_t rn_policy_key(const struct rn_policy_entry *entry);
-/* How many uids that connected by it have anything. */
-uint32_t rn_policy_users(const struct cds_list_head *usages, uint64_t key);
-/* The uid connects by this entry: -EDQUOT if that has no room for one more. */
-int rn_policy_admit(const struct rn_policy_entry *entry, uint32_t most,
-		    const struct cds_list_head *usages, struct rn_usage *usage, struct rn_err *err);
+/* Is there room for `more`, which this entry grants, and has it a place for the uid? The place is
+ * taken, until the uid has nothing any more; root needs none. -EDQUOT with a sentence. NULL: root,
+ * without an entry of its own. */
+int rn_policy_admit(const struct rn_policy_entry *entry, const struct cds_list_head *usages,
+		    struct rn_usage *usage, const struct rawnet_quota *more, struct rn_err *err);
+/* The same of what the last daemon granted: nothing is refused. */
+void rn_policy_admitted(const struct rn_policy_entry *entry, struct rn_usage *usage);
+/* How many uids the entry serves. */
+uint32_t rn_policy_users(const struct cds_list_head *usages, const struct rn_policy_entry *entry);
 /* The usage of a uid; made when it is asked for first. NULL: out of memory. */
 struct rn_usage *rn_usage_of(struct cds_list_head *usages, uid_t uid);
 void rn_usage_add(struct rn_usage *usage, const struct rawnet_quota *more);

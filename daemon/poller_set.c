@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <time.h>
 #include <unistd.h>
 #include <urcu-qsbr.h>
 
@@ -151,6 +152,28 @@ static void unwatch_queue(struct rn_poller *p, const struct rn_queue *q)
 	rcu_assign_pointer(p->wake[q->wake_index], NULL);
 }
 
+/*
+ * Waits until the poller has left the poll(2) that it may be in: that call holds the files of all
+ * descriptors that it was given, and the last to let go of a file is the one who closes it, which
+ * of an AF_XDP socket takes a grace period of the kernel's (net/xdp/xsk.c, xsk_release).
+ *
+ * A turn that ends behind the fence is followed by a sleep on what stands there now: the poller
+ * stores how many turns there were, executes its fence, and then reads the descriptors.
+ */
+static void leave_sleep(struct rn_poller *p)
+{
+	const struct timespec pause = {.tv_nsec = 20000};
+	uint64_t turns;
+
+	if (!rn_poller_adaptive(p) || p->config.driven || p->stop)
+		return;
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	turns = __atomic_load_n(&p->turns, __ATOMIC_RELAXED);
+	rn_poller_poke(p);
+	while (__atomic_load_n(&p->turns, __ATOMIC_RELAXED) == turns)
+		nanosleep(&pause, NULL);
+}
+
 int rn_poller_add_queues(struct rn_poller *p, struct rn_queue *const *q, unsigned n)
 {
 	struct rn_set *set = begin_add(p, n, 0, 0);
@@ -240,6 +263,7 @@ void rn_poller_remove_port(struct rn_poller *p, const struct rn_port *port)
 	set->n_hwqs = hwqs;
 	set->n_ports = ports;
 	end_remove(p, set);
+	leave_sleep(p);
 }
 
 void rn_poller_poke(struct rn_poller *p)
@@ -251,7 +275,12 @@ void rn_poller_poke(struct rn_poller *p)
 
 void rn_hwq_set_fd(struct rn_hwq *hwq, int fd)
 {
+	const int old = hwq->fd;
+
 	__atomic_store_n(&hwq->fd, fd, __ATOMIC_RELAXED);
-	if (hwq->poller)
-		rn_poller_poke(hwq->poller);
+	if (!hwq->poller)
+		return;
+	rn_poller_poke(hwq->poller);
+	if (old >= 0)
+		leave_sleep(hwq->poller);
 }

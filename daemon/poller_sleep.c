@@ -6,8 +6,8 @@
  * Descriptors of hardware queues. They stand in no epoll set but are given to poll(2) for each
  * sleep: while somebody waits at a socket, and an epoll set always does, the kernel wakes him with
  * each packet that comes (net/core/sock.c, sock_def_readable; fs/eventpoll.c). One may be replaced
- * or closed while the poller blocks, or just before: whoever does that pokes the poller, which then
- * blocks on the new one.
+ * while the poller blocks, or just before: whoever does that pokes the poller, which then blocks on
+ * the new one, and waits for that before the old one is closed (poller_set.c, leave_sleep).
  *
  * Sockets of clients. The epoll set holds the queues' sockets edge-triggered, and names each by its
  * place in `wake`, an array of pointers that the control thread clears before the grace period. The

@@ -80,6 +80,7 @@ static bool make_cold(struct rn_poller *p, uint32_t i)
 		}
 	}
 	q->hot = false;
+	p->now_set->cold[q->place].seen = q->tx.daemon; /* it may have come round by 2^32 since */
 	hot_count(p, p->n_hot - 1);
 	p->now_set->hot[i] = p->now_set->hot[p->n_hot];
 	return true;
@@ -100,6 +101,7 @@ static void take_set(struct rn_poller *p, struct rn_set *set)
 		const struct rn_backend *be = q->hwq->port->backend;
 		const bool own = be->queue_rx || be->queue_tx;
 
+		q->place = i;
 		set->cold[i] = (struct rn_cold) {own ? NULL : &q->tx.ctl->client, q->tx.daemon};
 		p->owned |= be->queue_rx != NULL;
 		if (q->told)

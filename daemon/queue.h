@@ -75,6 +75,7 @@ struct rn_queue {
 	uint32_t tx_segment; /* of the packet at tx.daemon, segments that are already sent (TSO) */
 	uint32_t tx_paid, tx_paid_bytes; /* frames, bytes of it that are paid for and not sent */
 	uint32_t wake_index; /* of its socket in the poller's table (poller.c) */
+	uint32_t place; /* in the poller's set */
 	uint32_t dead; /* a fault was found: not looked at any more */
 	uint64_t *stamps; /* NULL: not asked for */
 	uint64_t *count; /* v[] of its counter set (RAWNET_Q_*), shared read-only with the client */

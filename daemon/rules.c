@@ -81,15 +81,16 @@ int rn_rules_add(struct rn_daemon *d, const struct rn_rule_request *q, struct rn
 	if (!u)
 		return rn_fail(err, -ENOMEM, "rule: out of memory");
 	rn_usage_add(u, &rn_one_rule);
+	rn_police_settle(); /* it may be what another one had */
 	rc = rn_steer_add(q->served->port->steer, &q->steer, rule, index, err);
 	if (rc || rn_steer_count(q->served->port->steer, NULL) == before) {
 		rn_usage_sub(u, &rn_one_rule); /* refused, checked only, or joined a group */
-		rn_police_changed();
+		if (rc)
+			rn_police_changed(); /* refused by the backend it was there for a moment */
 		if (!rc && *rule)
 			rn_rules_keep(d, q->served, *rule);
 		return rc;
 	}
-	rn_police_changed();
 	rc = rn_rules_add_neigh(d, q->served, *rule, err);
 	if (!rc && q->confirm) {
 		rc = rn_tentative_begin(d, *rule, rn_mono_ns() + q->confirm * 1000000000ull);

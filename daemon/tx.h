@@ -59,8 +59,12 @@ int rn_police(struct rn_queue *q, const uint8_t *frame, uint32_t len, int tci);
  * frame. True: the frame may go out, whatever stands behind those bytes. */
 #define RN_POLICE_HEAD RN_HEAD_SPAN
 bool rn_police_by_hint(const struct rn_queue *q, const uint8_t *head, uint32_t len, int tci);
-/* Called by control after any change of rules or addresses of the port: hints are void. */
+/* Called by control after somebody lost a rule, or addresses or MAC of the port changed: hints are
+ * void. */
 void rn_police_changed(void);
+/* Called by control before somebody gets a rule: waits until no poller goes by what was so before
+ * the last change, if it has not since. */
+void rn_police_settle(void);
 
 /* ---- offload.c: pure functions on frames in daemon memory ---- */
 

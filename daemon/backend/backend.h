@@ -56,7 +56,8 @@ static inline int rn_hwq_fd(const struct rn_hwq *hwq)
 	return __atomic_load_n(&hwq->fd, __ATOMIC_RELAXED);
 }
 
-/* Control thread: the poller sleeps on another one from now on. Before the old one is closed. */
+/* Control thread: the poller sleeps on another one from now on. Before the old one is closed, whose
+ * file the poller does not hold any more when this returns. */
 void rn_hwq_set_fd(struct rn_hwq *hwq, int fd);
 
 /* Adds to one of the port's counters: one writer for each hardware queue's poller. */

@@ -15,6 +15,7 @@ import struct
 import subprocess
 import sys
 import tempfile
+import time
 from collections import Counter
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../system"))
@@ -180,8 +181,15 @@ class Holdings:
 
 
 def baseline(holds):
-    """What a daemon has at rest, when all callbacks have run."""
-    return until("all callbacks run", lambda: next((h for h in [holds()] if not h.callbacks), None))
+    """What a daemon has at rest: all callbacks have run, and it is the same for a while."""
+    seen = []
+
+    def rests():
+        time.sleep(0.2)
+        seen.append(holds())
+        return len(seen) >= 5 and not seen[-1].callbacks and all(h == seen[-1] for h in seen[-5:])
+    until("it is at rest", rests)
+    return seen[-1]
 
 
 def returns_to(before, holds):

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * A client that dies by SIGKILL at named points of its life, thousands of times: each cycle is a
- * child that goes its way up to the point that is its turn.
+ * child that goes its way up to the point that is its turn. Or it stops there.
  */
 #include "hostile.h"
 
@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -24,11 +25,12 @@ static const char *const points[] = {
 #define POINTS (sizeof(points) / sizeof(points[0]))
 
 static uint32_t doomed; /* the point of this life */
+static int fate = SIGKILL;
 
 static void reach(const char *point)
 {
 	if (!strcmp(point, points[doomed]))
-		kill(getpid(), SIGKILL);
+		kill(getpid(), fate);
 }
 
 static void say(struct session *s, void *req, uint32_t size, uint16_t type)
@@ -177,8 +179,45 @@ static int die_often(void)
 	return 0;
 }
 
+/* Each with a rule of its own: they are all there at once. */
+static void live_beside_others(void)
+{
+	const uint16_t port = (uint16_t)(7100 + doomed);
+	char match[32];
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	snprintf(match, sizeof(match), "udp dport %u", port);
+	orders.match = match;
+	orders.frame[34] = (uint8_t)(port >> 8);
+	orders.frame[35] = (uint8_t)port;
+	live();
+}
+
+static int stop_everywhere(void)
+{
+	unsigned stopped = 0;
+
+	fate = SIGSTOP;
+	for (doomed = 0; doomed < POINTS; doomed++) {
+		int status;
+		pid_t pid = fork();
+
+		if (!pid)
+			live_beside_others();
+		if (pid < 0 || waitpid(pid, &status, WUNTRACED) != pid)
+			die("fork: %s", strerror(errno));
+		stopped += WIFSTOPPED(status);
+	}
+	printf("{\"stopped\": %u, \"points\": %zu}\n", stopped, POINTS);
+	fflush(stdout);
+	pause();
+	return 0;
+}
+
 const struct act death_acts[] = {
 	{"die", "is killed at each named point of its life in turn, so many times in all",
 	 die_often},
+	{"stop", "stops at each of them, each time another one; stays until killed",
+	 stop_everywhere},
 	{0},
 };

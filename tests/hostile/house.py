@@ -15,12 +15,12 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../
 
 from load import Ask, left_to_kernel  # noqa: E402
 from netns import H4, P4, UID_A, UID_B, UID_C, Net  # noqa: E402
-from rawnetd import BIN, main, udp4, until  # noqa: E402
+from rawnetd import BIN, PATIENCE, main, udp4, until  # noqa: E402
 
 VICTIM, HOSTILE = UID_A, UID_B
 GOOD, BAD = 7001, 7002  # UDP ports of the two
 MATCH = "udp dport %d" % BAD
-__all__ = ["BAD", "GOOD", "H4", "HOSTILE", "House", "MATCH", "P4", "UID_C", "VICTIM", "ip", "left_to_kernel", "main",
+__all__ = ["BAD", "GOOD", "H4", "HOSTILE", "House", "MATCH", "P4", "PATIENCE", "UID_C", "VICTIM", "ip", "left_to_kernel", "main",
            "udp4", "until"]
 
 
@@ -39,9 +39,9 @@ class Holdings:
         status = net.ctl("status")
         self.counts = {k: status[k] for k in ("clients", "attachments", "rules", "memory")}
 
-    def __eq__(self, other):
-        return (len(self.descriptors), self.maps, self.counts) == \
-            (len(other.descriptors), other.maps, other.counts)
+    def __le__(self, other):
+        return len(self.descriptors) <= len(other.descriptors) and self.maps <= other.maps and \
+            all(n <= other.counts[k] for k, n in self.counts.items())
 
     def __str__(self):
         return "%d descriptors, %d memfds mapped, %s" % (len(self.descriptors), self.maps, self.counts)
@@ -52,7 +52,7 @@ class Load(Ask):
     work is no loss."""
 
     def __init__(self, *args):
-        super().__init__(*args, patience=10)
+        super().__init__(*args, patience=PATIENCE)
         self.heard, self.silence = time.monotonic(), 0.0
 
     def read_all(self, s):
@@ -86,7 +86,7 @@ class House(Net):
     def ctl(self, *words):
         """What rawnetctl says, by JSON."""
         r = subprocess.run([os.path.join(BIN, "rawnetctl"), "-j", "-S", self.daemon.sock, *words],
-                           stdout=subprocess.PIPE, check=True, text=True, timeout=20)
+                           stdout=subprocess.PIPE, check=True, text=True, timeout=60)
         return json.loads(r.stdout)
 
     def argv(self, act, *options, uid=HOSTILE, match=MATCH):
@@ -121,7 +121,7 @@ class House(Net):
     @contextlib.contextmanager
     def flood(self, port=BAD, **kwargs):
         """Datagrams to the hostile client, whether it answers or not."""
-        ask = Ask(self.peer, H4, port, patience=0.02, **kwargs).start()
+        ask = Ask(self.peer, H4, port, patience=0.05, **kwargs).start()
         try:
             yield ask
         finally:
@@ -156,4 +156,4 @@ class House(Net):
         assert not self.load.wrong and not self.load.refused, str(self.load)
         assert self.load.lost <= self.loss, str(self.load)
         until("everything is given back: %s, not %s" % (self.before, Holdings(self)),
-              lambda: Holdings(self) == self.before)
+              lambda: Holdings(self) <= self.before)

@@ -30,8 +30,9 @@ class Listener:
         self.thread.start()
 
     def listen(self):
-        while not self.over:
-            got = self.wire.read()
+        got = []
+        while got or not self.over:
+            got = self.wire.read(1000)  # there may be no end of them
             for f in got:
                 if MARK in f and is_mirror(self.house, f):
                     self.honest += 1
@@ -41,7 +42,8 @@ class Listener:
                 time.sleep(0.001)
 
     def stop(self):
-        time.sleep(0.5)  # what is under way
+        """When what was under way has come, and all of it was looked at."""
+        time.sleep(0.5)
         self.over = True
         self.thread.join()
         self.wire.close()

@@ -121,20 +121,22 @@ static void say_all(struct session *s, unsigned state, uint16_t type, enum conte
 	}
 }
 
+#define TYPE(NAME, number, req, rep) number,
+
 static int every(void)
 {
-	static const uint16_t odd[] = {
-		0, 20, 21, 99, RAWNET_MSG_EVENT, RAWNET_MSG_DISCONNECT, RAWNET_REPLY | 1, 0xffff};
-	const unsigned n_odd = sizeof(odd) / sizeof(odd[0]);
+	static const uint16_t types[] = {RAWNET_REQUESTS(TYPE) 0, 99,
+					 RAWNET_MSG_EVENT,	  RAWNET_MSG_DISCONNECT,
+					 RAWNET_REPLY | 1,	  0xffff};
 
 	for (unsigned state = 0; state < 3; state++)
-		for (uint16_t i = 0; i < 19 + n_odd; i++) {
+		for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
 			struct session s;
 
 			random_seed(state * 100u + i);
 			enter(&s, state);
 			for (enum content c = ZEROS; c < CONTENTS; c++)
-				say_all(&s, state, i < 19 ? i + 1 : odd[i - 19], c);
+				say_all(&s, state, types[i], c);
 			session_close(&s);
 		}
 	printf("{\"sent\": %llu, \"answered\": %llu, \"refused\": %llu, \"ended\": %llu}\n",

@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A client sleeps and the daemon wakes it: client-lib/wait.c and rawnet/ring.h; publish() is
- * rn_poller_publish() and wake_told() of daemon/poller_turn.c; wakes.c, waker.c. The client may give
- * up waiting at any time, and wait again. The poller may put a wake-up off for as long as it likes
+ * A client sleeps and the daemon wakes it: client-lib/wait.c and rawnet/ring.h; rn_poller_publish()
+ * and wake_told() of daemon/poller_turn.c; wakes.c, waker.c. The client may give up waiting at any
+ * time, and wait again. The poller looks twice whether it sleeps: behind the publication without a
+ * fence, and if it does not, a turn later with one. It may put a wake-up off for as long as it likes
  * (wakes.h), until it sleeps itself. The waker is a thread of its own; there is one queue, so one
  * slot and one ring that feeds it.
  *
  * Shown: the client gets all PACKETS packets; a client that sleeps for ever is a deadlock, which the
  * checker reports.
  *
- * Cuts: 1 publish() without its fence, 2 the client without its fence, 3 rn_waker_wake() without its
- * fence, 4 the waker without the fence before it sleeps, 5 the waker clears `pending` with release only.
+ * Cuts: 1 wake_told() without its fence, 2 the client without its fence, 3 rn_waker_wake() without its
+ * fence, 4 the waker without the fence before it sleeps, 5 the waker clears `pending` with release only,
+ * 6 rn_wakes_run() without its fence, 7 what was published is not remembered for a second look.
  */
 #define THREADS 3
 #define INDEX	0 /* the daemon's */
@@ -61,10 +63,11 @@ inline waker_wake()
 	f = 0
 }
 
-/* wake() of wakes.c: the client may have woken by itself. */
+/* rn_wakes_run(): the client may have woken by itself. */
 inline wake_held()
 {
 	held = 0;
+	fence_unless(6);
 	LOAD(FLAG, f, RELAXED);
 	if
 	:: f -> waker_wake()
@@ -72,24 +75,48 @@ inline wake_held()
 	fi
 }
 
+/* sleeps() and rn_wakes_add(), at once or later */
+inline wake_if_asleep()
+{
+	LOAD(FLAG, f, RELAXED);
+	owed = !f;
+	if
+	:: f && !held -> waker_wake()
+	:: f -> f = 0; held = 1
+	:: else
+	fi
+}
+
+inline wake_told()
+{
+	if
+	:: owed ->
+		fence_unless(1);
+		wake_if_asleep();
+		owed = 0
+	:: else
+	fi
+}
+
+/* rn_poller_publish() with and without something new, and rn_wakes_run() */
 proctype poller()
 {
 	byte me = 0, sent = 0, tail = 0, f = 0;
-	bit held = 0;
+	bit held = 0, owed = 0;
 
 	do
 	:: sent < PACKETS ->
+		wake_told();
 		sent++;
 		STORE(INDEX, sent, RELEASE);
-		fence_unless(1);
-		LOAD(FLAG, f, RELAXED);
+		wake_if_asleep();
 		if
-		:: f && !held -> waker_wake()
-		:: f -> f = 0; held = 1
+		:: cut == 7 -> owed = 0
 		:: else
 		fi
+	:: owed -> wake_told()
 	:: held -> wake_held()
-	:: sent == PACKETS && !held -> break
+	:: sent == PACKETS && !held && !owed -> break
 	od
 }
 

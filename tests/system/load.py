@@ -7,13 +7,14 @@ import select
 import signal
 import socket
 import subprocess
+import tempfile
 import threading
 import time
 
+from netns import SO_RCVBUFFORCE
 from rawnetd import PATIENCE, until
 
 WINDOW = 32
-SO_RCVBUFFORCE = 33  # a window of jumbo frames is more than the usual buffer takes
 LOST_AFTER = 1.0  # seconds of silence: what is under way is lost
 
 
@@ -28,6 +29,7 @@ class Ask:
         for s in self.sockets:
             s.connect((address, port))
             s.setblocking(False)
+            # A window of jumbo frames is more than the usual buffer takes.
             s.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 1 << 22)
         self.waiting, self.thread, self.stopping = {}, None, False
         self.late = {}  # given up, and still welcome
@@ -75,16 +77,22 @@ class Ask:
                     time.sleep(self.pace)
             if self.stopping:
                 until_sent = self.sent
+            late = time.monotonic() - heard > self.patience  # before the look: who looks may be late himself
             ready = select.select(self.sockets, [], [], min(0.05, self.patience))[0]
             for s in ready:
                 self.read_all(s)
                 heard = time.monotonic()
-            if not ready and time.monotonic() - heard > self.patience:
+            if not ready and late:
                 self.lost += len(self.waiting)
                 self.late.update(self.waiting)
                 self.waiting.clear()
                 heard = time.monotonic()
         return self
+
+    def hear(self):
+        """What came since run() ended."""
+        for s in self.sockets:
+            self.read_all(s)
 
     def start(self):
         self.thread = threading.Thread(target=self.forever, daemon=True)
@@ -139,15 +147,23 @@ def left_to_kernel(ns, address, port, count=20):
 
 
 class Ping:
-    """All the time; stop() says that each was answered."""
+    """All the time; stop() says that each was answered, and at least one."""
 
     def __init__(self, ns, address, interval=0.05):
-        self.p = subprocess.Popen(ns.argv("ping", "-i", interval, address), text=True,
-                                  stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        self.out = tempfile.TemporaryFile("w+")
+        self.p = subprocess.Popen(ns.argv("ping", "-i", interval, address), stdout=self.out,
+                                  stderr=subprocess.STDOUT)
+
+    def text(self):
+        with open("/proc/self/fd/%d" % self.out.fileno()) as f:
+            return f.read()
 
     def stop(self, may_lose=0):
+        until("a ping is answered", lambda: " ttl=" in self.text() or self.p.poll() is not None)
         self.p.send_signal(signal.SIGINT)
-        out = self.p.communicate(timeout=PATIENCE)[0]
+        self.p.wait(PATIENCE)
+        out = self.text()
+        self.out.close()
         got = {int(n) for n in re.findall(r"icmp_seq=(\d+) ttl", out)}
         assert got, out
         missing = set(range(1, max(got) + 1)) - got

@@ -10,6 +10,8 @@ import socket
 import threading
 import time
 
+from rawnetd import PATIENCE
+
 
 class Manager:
     def __init__(self, argv, folder, log, netns=None):
@@ -68,7 +70,7 @@ class Manager:
             self.pid = os.fork()
             if not self.pid:
                 self._exec()
-        end = time.monotonic() + 20
+        end = time.monotonic() + PATIENCE
         while not self.ready:
             self.serve(0.01)
             pid, status = os.waitpid(self.pid, os.WNOHANG)

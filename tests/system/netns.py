@@ -20,7 +20,7 @@ import socket
 import subprocess
 import tempfile
 
-from rawnetd import BIN, Daemon, Process, until
+from rawnetd import BIN, PATIENCE, Daemon, Process, until
 
 # The backend under test. xdp is on v0 itself; verbs and mlx5 have a software ConnectX, whose kernel
 # side is v0 and whose cable ends on v1 (tests/model).
@@ -35,6 +35,7 @@ CLONE_NEWNET = 0x40000000
 LIBC = ctypes.CDLL(None, use_errno=True)
 H4, P4, H6, P6 = "10.77.0.1", "10.77.0.2", "fd77::1", "fd77::2"
 UID_A, UID_B, UID_C = 54321, 54322, 54323  # no accounts are needed
+SO_RCVBUFFORCE = 33  # asm-generic/socket.h
 HOST_NS = os.open("/proc/self/ns/net", os.O_RDONLY)
 
 
@@ -113,8 +114,15 @@ class Namespace:
     def packet(self, dev, ethertype=0x0003):
         s = self.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ethertype))
         s.bind((dev, ethertype))
-        s.settimeout(5)
+        s.settimeout(PATIENCE)
+        # What comes while this program waits for a core is kept.
+        s.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 1 << 25)
         return s
+
+    def reaches(self, address):
+        """By the kernels, which may need a moment after a link came up."""
+        until("%s answers a ping" % address,
+              lambda: " 0% packet loss" in self.run("ping", "-c1", "-W2", address, check=False))
 
     def counts(self):
         """The kernel's own: what reached it and had no socket, what it answered that with."""
@@ -235,7 +243,7 @@ class Client:
     def end(self, sig=signal.SIGTERM):
         if self.p.poll() is None:
             self.p.send_signal(sig)
-        self.p.wait(20)
+        self.p.wait(PATIENCE)
         self.p.stdin.close()
         self.p.stdout.close()
 
@@ -360,8 +368,10 @@ class Net:
             ns.ip("addr", "add", six + "/64", "dev", dev, "nodad")
             ns.ip("link", "set", dev, "up")
         self.hmac, self.pmac = self.host.mac("v0"), self.peer.mac("v1")
-        until("the peer reaches the host",
-              lambda: " 0% packet loss" in self.peer.run("ping", "-c1", "-W1", H6, check=False))
+        with self.peer.inside():  # a daemon that waits for a core answers later than three seconds
+            for family in "ipv4", "ipv6":
+                self.peer.sysctl(family + "/neigh/v1/mcast_solicit", PATIENCE)
+        self.peer.reaches(H6)
 
     def client(self, uid, label, *attach):
         return self.daemon.client(uid, label).attach("v0", *attach)

@@ -2,6 +2,7 @@
 """What the tests of the tools share: rawnetd on loop ports in a folder of its own, frames, captures,
 checks. Each test is a function whose name starts with test_; main() runs them all."""
 import contextlib
+import ctypes
 import os
 import shutil
 import signal
@@ -17,18 +18,48 @@ sys.dont_write_bytecode = True
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 BIN = os.environ.get("RAWNET_BIN", os.path.join(HERE, "../../build/release/bin"))
-PATIENCE = 20  # seconds; a bound for what hangs, far above what anything here takes
+PATIENCE = 60  # seconds; a bound for what hangs, far above what anything here takes
 
 
 def until(what, condition, patience=None):
     """Waits for the condition and returns its value."""
     end = time.monotonic() + (patience or PATIENCE)
-    while time.monotonic() < end:
+    while True:
+        late = time.monotonic() >= end
         value = condition()
         if value:
             return value
+        if late:
+            raise AssertionError("did not happen: " + what)
         time.sleep(0.02)
-    raise AssertionError("did not happen: " + what)
+
+
+class Arrivals:
+    """Of files in a folder: under which event each name came there first (inotify(7))."""
+    CREATE, MOVED_TO = 0x100, 0x80
+    HEAD = struct.Struct("iIII")
+
+    def __init__(self, folder):
+        libc = ctypes.CDLL(None, use_errno=True)
+        self.fd = libc.inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC)
+        assert libc.inotify_add_watch(self.fd, folder.encode(), self.CREATE | self.MOVED_TO) >= 0, os.strerror(
+            ctypes.get_errno())
+        self.came = {}
+
+    def read(self):
+        with contextlib.suppress(BlockingIOError):
+            data, at = os.read(self.fd, 65536), 0
+            while at < len(data):
+                _, mask, _, length = self.HEAD.unpack_from(data, at)
+                at += self.HEAD.size + length
+                self.came.setdefault(data[at - length:at].rstrip(b"\0").decode(), mask)
+        return self.came
+
+    def ready(self, name):
+        """It came under its name as a whole: who sees it there finds it complete."""
+        until("%s is there" % name, lambda: name in self.read())
+        os.close(self.fd)
+        assert self.came[name] == self.MOVED_TO, "%s was made in its place" % name
 
 
 class Process:
@@ -80,7 +111,7 @@ class Daemon:
         assert self.process.p.poll() is None, self.process.text()
 
     def answers(self):
-        """The socket is there before anybody listens on it."""
+        """A socket that was left behind is there, and nobody listens on it."""
         s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with s, contextlib.suppress(OSError):
             s.connect(self.sock)

@@ -4,7 +4,7 @@
 function(rdma_system_test name backend script)
   cmake_parse_arguments(R "" "TIMEOUT;LABEL" "ENVIRONMENT;ARGS" ${ARGN})
   if(NOT R_TIMEOUT)
-    set(R_TIMEOUT 300)
+    set(R_TIMEOUT 600)
   endif()
   if(NOT R_LABEL)
     set(R_LABEL quick)
@@ -67,10 +67,10 @@ rdma_system_test(frames_mlx5_test mlx5 frames_test ARGS test_queues test_vlans t
   test_unsegmented test_jumbo)
 rdma_system_test(frames_verbs_test verbs frames_test ARGS test_queues test_unsegmented test_jumbo)
 # The two beside each other.
-rawnet_system_test(compare_test compare_test TIMEOUT 300)
+rawnet_system_test(compare_test compare_test)
 rawnet_system_test(compare_long_test compare_test TIMEOUT 14400 LABEL long)
 set_property(TEST compare_long_test APPEND PROPERTY ENVIRONMENT SEEDS=1000)
-rawnet_system_test(compare_nic_test compare_test TIMEOUT 300)
+rawnet_system_test(compare_nic_test compare_test)
 set_property(TEST compare_nic_test APPEND PROPERTY ENVIRONMENT NIC_POLICING=1)
 rdma_system_test(nic_policing_mlx5_test mlx5 nic_policing_test)
 # Of an ipvlan client's IPv6 verbs could not leave neighbour discovery to the kernel, and refuses it.

@@ -7,23 +7,31 @@
  * Promise: nobody takes what is another's, what the operator needs or what the policy does not
  * grant. Seen to fail without its defence, the rule was there:
  *   keeps_users_apart      no overlap looked for, or not in all shapes (steer_overlap.c)
+ *   leases_to_one          the user not compared in rn_leases_check(), or the MAC
  *   protects_the_operator  check_protected() left out; force granted to all (policy.c)
  *   keeps_to_the_policy    entries that fit any user; deny not looked at; allow that needs only to
  *                          intersect
  *   bounds_rules           rules left out of rn_policy_room()
+ *   waits_for_the_last_owner  rn_police_settle() left out of rn_rules_add()
  */
 #include <errno.h>
+#include <pthread.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
+#include <urcu-qsbr.h>
 
 #include <cmocka.h>
 
 #include "control_people.h"
+#include "match.h"
+#include "steer.h"
 
 #define GRETEL 4003u /* by group */
 
@@ -50,6 +58,64 @@ static void refused(int fd, const char *match, uint32_t at, uint32_t flags, int 
 	struct rawnet_req_flow_add req = control_flow_request("a", match, at, flags);
 
 	CONTROL_REFUSED(&c, fd, FLOW_ADD, &req, error, words);
+}
+
+/* ---- a rule goes to another user ---- */
+
+static struct rn_key key_of(const char *match)
+{
+	struct rn_key key, mask;
+	struct rawnet_match m;
+	char why[200];
+
+	assert_int_equal(rn_match_parse(match, &m, why, sizeof(why)), 0);
+	rn_match_key(&m, c.daemon->served[0].port->mac, &key, &mask);
+	return key;
+}
+
+static uint32_t turn_began;
+
+/* A poller that is long about one turn: whose rule it is at the end of that. */
+static void *long_turn(void *arg)
+{
+	const struct rn_key *key = arg;
+	const struct rn_steer *s = c.daemon->served[0].port->steer;
+	const struct timespec ms = {.tv_nsec = 1000000};
+	uintptr_t owner = ALICE;
+
+	rcu_register_thread();
+	__atomic_store_n(&turn_began, 1, __ATOMIC_RELEASE);
+	for (int i = 0; i < 200 && owner != BOB; i++) {
+		const struct rn_rule *rule = rn_steer_classify(s, key, 0);
+
+		owner = rule ? rule->uid : 0;
+		nanosleep(&ms, NULL);
+	}
+	rcu_unregister_thread();
+	return (void *)owner;
+}
+
+/* What was judged by a rule goes out before its next owner has it. */
+static void waits_for_the_last_owner(void **state)
+{
+	uint64_t rule = control_flow(&c, alice, "a", "udp dport 7", alice_a, 0);
+	struct rn_key key = key_of("udp dport 7");
+	pthread_t poller;
+	void *owner;
+
+	(void)state;
+	control_flow(&c, alice, "a", "udp dport 8", alice_a,
+		     0); /* a shape that goes waits itself */
+	turn_began = 0;
+	assert_int_equal(pthread_create(&poller, NULL, long_turn, &key), 0);
+	while (!__atomic_load_n(&turn_began, __ATOMIC_ACQUIRE))
+		sched_yield();
+	assert_int_equal(control_del(&c, alice, rule), 0);
+	control_flow(&c, bob, "a", "udp dport 7", bob_a, 0);
+	rcu_thread_offline();
+	assert_int_equal(pthread_join(poller, &owner), 0);
+	rcu_thread_online();
+	assert_int_not_equal((uintptr_t)owner, BOB);
 }
 
 /* ---- adding, listing, deleting ---- */
@@ -207,6 +273,21 @@ static void lists_in_pages(void **state)
 
 /* ---- users ---- */
 
+/* An address is one user's, also where the rules take nothing from each other. */
+static void leases_to_one(void **state)
+{
+	(void)state;
+	control_flow(&c, alice, "a", "ipvlan 10.0.0.9 udp dport 53", alice_a, 0);
+	refused(bob, "ipvlan 10.0.0.9", bob_a, 0, -EEXIST, "has this address already");
+	control_flow(&c, alice, "a", "ipvlan 10.0.0.9", alice_a, 0);
+	control_flow(&c, bob, "a", "macvlan 02:00:00:00:00:07 addr 10.0.0.7 udp dport 53", bob_a,
+		     0);
+	refused(bob, "macvlan 02:00:00:00:00:08 addr 10.0.0.7", bob_a, 0, -EEXIST,
+		"has this address already");
+	refused(alice, "macvlan 02:00:00:00:00:07 addr 10.0.0.7", alice_a, 0, -EEXIST,
+		"has this address already");
+}
+
 static void keeps_users_apart(void **state)
 {
 	uint64_t rule = control_flow(&c, alice, "a", "udp dst 10.0.0.0/24 dport 7", alice_a, 0);
@@ -316,10 +397,13 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_prestate_setup_teardown(name, setup, people_leave, conf)
 	const struct CMUnitTest tests[] = {
-		TEST(adds_and_deletes),	 TEST(finds_targets_by_label),	TEST(refuses_targets),
-		TEST(refuses_fields),	 TEST(checks_without_a_change), TEST(lists_in_pages),
-		TEST(keeps_users_apart), TEST(keeps_to_the_policy),	TEST(protects_the_operator),
-		TEST(bounds_rules),	 TEST(bounds_shapes),
+		TEST(adds_and_deletes),	       TEST(finds_targets_by_label),
+		TEST(refuses_targets),	       TEST(refuses_fields),
+		TEST(checks_without_a_change), TEST(lists_in_pages),
+		TEST(keeps_users_apart),       TEST(keeps_to_the_policy),
+		TEST(protects_the_operator),   TEST(bounds_rules),
+		TEST(bounds_shapes),	       TEST(waits_for_the_last_owner),
+		TEST(leases_to_one),
 	};
 
 	if (geteuid() != 0) {

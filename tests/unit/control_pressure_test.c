@@ -13,6 +13,9 @@
  *   connections left out of rn_policy_room(): the fourth was served in bounds_connections
  *   rn_policy_admit() left out of admit(), or users without connections not counted: the third of
  *   two was served in bounds_users
+ *   root in need of a place: refused in bounds_users
+ *   the last entry that served a user kept alone, or rn_policy_admit() left out of ATTACH: the
+ * third of two was served in bounds_users_of_two_entries
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -32,7 +35,8 @@
 #define USER 4001u
 
 static char conf[] = TWO_PORTS "policy = ( { user = \"4001\"; connections = 3; },\n"
-			       "  { group = \"77\"; users = 2; } );\n";
+			       "  { group = \"77\"; dev = \"a\"; users = 2; },\n"
+			       "  { group = \"78\"; users = 2; } );\n";
 
 /* ---- descriptors ---- */
 
@@ -225,16 +229,20 @@ static void bounds_connections(void **state)
 	assert_true(cds_list_empty(&c.daemon->usages));
 }
 
-static int member(uid_t uid)
+static int member_of(const gid_t *groups, size_t n, uid_t uid)
 {
-	const gid_t group = 77;
 	struct rawnet_req_hello hello = {.min = 1, .max = 1, .label = "member"};
-	int fd = control_connect_as(&c, c.path, uid, uid, &group, 1);
+	int fd = control_connect_as(&c, c.path, uid, uid, groups, n);
 
 	hello.hdr = (struct rawnet_hdr) {.size = sizeof(hello), .type = RAWNET_MSG_HELLO};
 	(void)!send(fd, &hello, sizeof(hello), MSG_NOSIGNAL); /* one who is refused is gone */
 	control_turn(&c);
 	return fd;
+}
+
+static int member(uid_t uid)
+{
+	return member_of((const gid_t[]) {77}, 1, uid);
 }
 
 static void no_more_come_in(uid_t uid)
@@ -269,6 +277,9 @@ static void bounds_users(void **state)
 	fd[2] = member(5001);
 	said_hello(fd[0]);
 	no_more_come_in(5003);
+	fd[3] = member(0); /* by that entry too */
+	said_hello(fd[3]);
+	control_bye(&c, fd[3]);
 	assert_int_equal(CONTROL_ASK(&c, fd[0], QUOTA, &quota, &rep), 0);
 	assert_int_equal(rep.used.users, 2);
 	assert_int_equal(rep.limit.users, 2);
@@ -295,6 +306,43 @@ static void bounds_users(void **state)
 	assert_true(cds_list_empty(&c.daemon->usages));
 }
 
+/* A user whom two entries serve has a place in both, until he has nothing: one connection was by
+ * the first, one by the second, and what he has on a port is by the entry of that port. */
+static void bounds_users_of_two_entries(void **state)
+{
+	static const gid_t both[] = {77, 78}, second[] = {78};
+	struct rawnet_req_attach req = {.dev = "b"};
+	struct rawnet_rep_attach rep;
+	int fd[5];
+
+	(void)state;
+	fd[0] = member(5001);
+	fd[1] = member_of(second, 1, 5001);
+	said_hello(fd[0]);
+	said_hello(fd[1]);
+	fd[2] = member(5002);
+	said_hello(fd[2]);
+	no_more_come_in(5003);
+	fd[3] = member_of(second, 1, 5004);
+	said_hello(fd[3]);
+	/* In by the first entry, by 5002's place: the second has none for port b. */
+	control_bye(&c, fd[2]);
+	fd[2] = member_of(both, 2, 5005);
+	said_hello(fd[2]);
+	CONTROL_REFUSED(&c, fd[2], ATTACH, &req, -EDQUOT, "users: 2 of 2");
+	control_bye(&c, fd[3]);
+	assert_int_equal(CONTROL_ASK(&c, fd[2], ATTACH, &req, &rep), 0);
+	fd[4] = member_of(second, 1, 5004);
+	control_ended(&c, fd[4], RAWNET_BYE_POLICY);
+	close(fd[4]);
+	for (int i = 0; i < 3; i++)
+		control_bye(&c, fd[i]);
+	fd[0] = member_of(second, 1, 5004);
+	said_hello(fd[0]);
+	control_bye(&c, fd[0]);
+	assert_true(cds_list_empty(&c.daemon->usages));
+}
+
 int main(void)
 {
 #define TEST(name) DAEMON_TEST(name, conf)
@@ -307,6 +355,7 @@ int main(void)
 		TEST(serves_who_hangs_up),
 		TEST(bounds_connections),
 		TEST(bounds_users),
+		TEST(bounds_users_of_two_entries),
 	};
 
 	if (geteuid() != 0) {

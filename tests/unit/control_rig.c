@@ -23,7 +23,7 @@
 
 #include "backend/backend.h"
 
-#define PATIENCE_S 20 /* a test that waits longer has failed */
+#define PATIENCE_S 60 /* a test that waits longer has failed */
 
 const struct rn_backend *const rn_backends[] = {NULL};
 

@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <poll.h>
+#include <semaphore.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -149,6 +150,8 @@ static void test_more_queues(void **state)
 	rawnet_close(rn);
 }
 
+static sem_t timed_out;
+
 /* A reply that comes after its time-out: what it made is undone. */
 static void late(struct fake *f, const struct rawnet_hdr *req, struct fake_reply *rep)
 {
@@ -156,7 +159,7 @@ static void late(struct fake *f, const struct rawnet_hdr *req, struct fake_reply
 	if (req->type != RAWNET_MSG_ATTACH && req->type != RAWNET_MSG_FLOW_ADD)
 		return;
 	f->hook = NULL;
-	usleep(300000);
+	sem_wait(&timed_out);
 }
 
 static void test_late_replies(void **state)
@@ -167,16 +170,19 @@ static void test_late_replies(void **state)
 	uint64_t rule;
 
 	(void)state;
-	assert_int_equal(dial(&rn, 0), 0);
+	sem_init(&timed_out, 0, 0);
+	assert_int_equal(dial_for(&rn, 0, 2000), 0);
 	fake_set_hook(&fake, late, NULL);
 	assert_int_equal(rawnet_attach(rn, "eth0", NULL, &at), -ETIMEDOUT);
-	for (int i = 0; i < 2000 && !fake_count(&fake, RAWNET_MSG_DETACH); i++)
+	sem_post(&timed_out);
+	for (int i = 0; i < 20000 && !fake_count(&fake, RAWNET_MSG_DETACH); i++)
 		usleep(1000);
 	assert_int_equal(fake_count(&fake, RAWNET_MSG_DETACH), 1);
 	assert_int_equal(rawnet_attach(rn, "eth0", NULL, &at), 0);
 	fake_set_hook(&fake, late, NULL);
 	assert_int_equal(rawnet_flow_add(at, &match, NULL, &rule), -ETIMEDOUT);
-	for (int i = 0; i < 2000 && !fake_count(&fake, RAWNET_MSG_FLOW_DEL); i++)
+	sem_post(&timed_out);
+	for (int i = 0; i < 20000 && !fake_count(&fake, RAWNET_MSG_FLOW_DEL); i++)
 		usleep(1000);
 	assert_int_equal(fake_count(&fake, RAWNET_MSG_FLOW_DEL), 1);
 	assert_int_equal(fake_rules(&fake), 0);

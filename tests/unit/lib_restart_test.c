@@ -140,10 +140,10 @@ static void *sleeper(void *arg)
 	struct rawnet_packet p;
 	int *n = arg;
 
-	while (*n < 2) {
+	while (__atomic_load_n(n, __ATOMIC_RELAXED) < 2) {
 		if (rawnet_wait(q, RAWNET_WAIT_RX, -1) != 1)
 			abort();
-		*n += (int)rawnet_rx_burst(q, &p, 1);
+		__atomic_add_fetch(n, (int)rawnet_rx_burst(q, &p, 1), __ATOMIC_RELEASE);
 	}
 	return NULL;
 }
@@ -154,9 +154,9 @@ static void *poll_sleeper(void *arg)
 	struct rawnet_packet p;
 	int *n = arg;
 
-	while (*n < 2) {
-		*n += (int)rawnet_rx_burst(q, &p, 1);
-		if (*n == 2 || rawnet_arm(q, RAWNET_WAIT_RX) != 0)
+	while (__atomic_load_n(n, __ATOMIC_RELAXED) < 2) {
+		if (__atomic_add_fetch(n, (int)rawnet_rx_burst(q, &p, 1), __ATOMIC_RELEASE) == 2 ||
+		    rawnet_arm(q, RAWNET_WAIT_RX) != 0)
 			continue;
 		if (poll(&fd, 1, -1) != 1)
 			abort();
@@ -172,7 +172,8 @@ static void sleep_over_restart(void *(*run)(void *))
 
 	pthread_create(&t, NULL, run, &n);
 	fake_deliver(fake_at(&fake, 0), 0, "a", 1);
-	usleep(20000);
+	while (!__atomic_load_n(&n, __ATOMIC_ACQUIRE))
+		usleep(1000); /* a restart would take it away */
 	restart();
 	usleep(20000);
 	fake_deliver(fake_at(&fake, 0), 0, "b", 1);

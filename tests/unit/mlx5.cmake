@@ -14,6 +14,9 @@ rawnet_unit_test(layers_test SOURCES layers_test.c ${CMAKE_SOURCE_DIR}/daemon/ba
   LIBS rawnet-daemon-paths rawnet-err rawnet-flow)
 rawnet_unit_test(mlx5_ways_test SOURCES mlx5_ways_test.c ${CMAKE_SOURCE_DIR}/daemon/backend/mlx5/ways.c
   LIBS rawnet-net rawnet-daemon-paths PkgConfig::ibverbs PkgConfig::mlx5 PkgConfig::urcu-qsbr)
+# When a queue is served.
+rawnet_unit_test(mlx5_queue_test SOURCES mlx5_queue_test.c
+  LIBS rawnet-mlx5 rawnet-verbs ${data_libs} PkgConfig::ibverbs PkgConfig::mlx5)
 # The same of the verbs backend.
 rawnet_unit_test(verbs_tx_test SOURCES verbs_tx_test.c ${CMAKE_SOURCE_DIR}/daemon/backend/verbs/tx.c
   ${CMAKE_SOURCE_DIR}/daemon/backend/verbs/runs.c ${CMAKE_SOURCE_DIR}/daemon/backend/verbs/send.c

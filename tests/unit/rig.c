@@ -20,7 +20,7 @@
 #include "steer.h"
 #include "tx.h"
 
-#define PATIENCE_S 20 /* a test that waits longer has failed */
+#define PATIENCE_S 60 /* a test that waits longer has failed */
 
 static const struct rn_poller_config adaptive = {.cpu = -1, .busy = false};
 static const struct rn_poller_config spinning = {.cpu = -1, .busy = true};

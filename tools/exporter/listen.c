@@ -75,19 +75,6 @@ static bool is_loopback(const union address *a)
 
 /* ---- sockets ---- */
 
-/* A socket that nobody listens on any more is in the way; anything else is somebody's. */
-static void remove_stale(const union address *a, socklen_t len)
-{
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	struct stat st;
-
-	if (fd >= 0 && !stat(a->un.sun_path, &st) && S_ISSOCK(st.st_mode) &&
-	    connect(fd, &a->any, len) < 0 && errno == ECONNREFUSED)
-		unlink(a->un.sun_path);
-	if (fd >= 0)
-		close(fd);
-}
-
 static int open_socket(const union address *a, socklen_t len)
 {
 	int fd = socket(a->any.sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), one = 1;
@@ -98,6 +85,48 @@ static int open_socket(const union address *a, socklen_t len)
 	if (bind(fd, &a->any, len) < 0 || listen(fd, BACKLOG) < 0) {
 		int err = -errno;
 
+		close(fd);
+		return err;
+	}
+	return fd;
+}
+
+/* Nothing stands there, or a socket that nobody listens on any more; anything else is somebody's.
+ */
+static bool is_free(const union address *a)
+{
+	struct stat st;
+	bool is;
+	int fd;
+
+	if (lstat(a->un.sun_path, &st) < 0)
+		return true;
+	if (!S_ISSOCK(st.st_mode))
+		return false;
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	is = fd >= 0 && connect(fd, &a->any, sizeof(a->un)) < 0 && errno == ECONNREFUSED;
+	if (fd >= 0)
+		close(fd);
+	return is;
+}
+
+/* Who finds the socket at its path can connect: it gets ready beside it, at a path that has another
+ * last character, and takes the place of one that was left behind in one step. */
+static int open_unix(const union address *a)
+{
+	union address beside = *a;
+	char *last = &beside.un.sun_path[strlen(a->un.sun_path) - 1];
+	int fd;
+
+	*last = *last == '~' ? '-' : '~';
+	if (!is_free(a) || !is_free(&beside))
+		return -EADDRINUSE;
+	unlink(beside.un.sun_path);
+	fd = open_socket(&beside, sizeof(beside.un));
+	if (fd >= 0 && rename(beside.un.sun_path, a->un.sun_path) < 0) {
+		int err = -errno;
+
+		unlink(beside.un.sun_path);
 		close(fd);
 		return err;
 	}
@@ -117,7 +146,6 @@ int listen_on(struct serve *s, const char *address)
 		if (strlen(address) >= sizeof(a.un.sun_path))
 			return complain(address, -ENAMETOOLONG, NULL);
 		memcpy(a.un.sun_path, address, strlen(address));
-		remove_stale(&a, len);
 	} else if (parse_inet(address, &a, &len)) {
 		return complain(address, -EINVAL,
 				"not one of /path, 127.0.0.1:port, [::1]:port, :port");
@@ -126,7 +154,7 @@ int listen_on(struct serve *s, const char *address)
 				"others could reach it: listen on 127.0.0.1 or [::1], and let a "
 				"proxy ask who it is");
 	}
-	fd = open_socket(&a, len);
+	fd = address[0] == '/' ? open_unix(&a) : open_socket(&a, len);
 	if (fd < 0)
 		return complain(address, fd, NULL);
 	if (address[0] == '/')

@@ -120,8 +120,8 @@ static void two_doorbells_in_one_register(void **state)
 			break;
 	}
 	assert_true(n < 64);
-	lab_control("slow 100000");
-	usleep(1000);
+	lab_control("slow 1000000");
+	usleep(50000);
 	for (i = first; i <= n; i += n - first) {
 		const uint8_t *w = lab_wqe(&q[i], MLX5_OPCODE_NOP, 1);
 

@@ -36,8 +36,8 @@ static int teardown(void **state)
 
 static void asleep(void)
 {
-	lab_control("slow 100000");
-	usleep(1000);
+	lab_control("slow 1000000");
+	usleep(50000); /* it has begun to sleep, and this program has its core for less than it */
 }
 
 static void arm(const struct lab_cq *cq, uint32_t sn, uint32_t ci)

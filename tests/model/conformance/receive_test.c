@@ -345,8 +345,8 @@ static void timestamps(void **state)
 	after = (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
 	assert_int_equal(mlx5dv_get_clock_info(lab.ctx, &info), 0);
 	t = mlx5dv_ts_to_ns(&info, last);
-	/* The conversion is as good as its last update; a second is far outside of that. */
-	assert_true(t > before - 1000000000 && t < after + 1000000000);
+	/* The conversion is as good as its last update; seconds are far outside of that. */
+	assert_true(t > before - 5000000000 && t < after + 5000000000);
 }
 
 static void the_clock_can_be_read(void **state)

@@ -24,9 +24,9 @@ need() {
 	for c in "$@"; do command -v "$c" >/dev/null || skip "needs $c"; done
 }
 
-# wait_for COMMAND...: waits up to 20 s for the command to succeed.
+# wait_for COMMAND...: waits up to a minute for the command to succeed.
 wait_for() {
-	for _ in $(seq 400); do "$@" >/dev/null 2>&1 && return 0; sleep 0.05; done
+	for _ in $(seq 1200); do "$@" >/dev/null 2>&1 && return 0; sleep 0.05; done
 	return 1
 }
 # until_ok WHAT COMMAND...: the same, or the test fails with what is said of it.

@@ -158,7 +158,7 @@ static bool asked(void)
 
 int main(int argc, char **argv)
 {
-	struct rawnet_options options = {.size = sizeof(options)};
+	struct rawnet_options options = {.size = sizeof(options), .timeout_ms = 60000};
 	bool any;
 	int o, rc;
 

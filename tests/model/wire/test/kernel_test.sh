@@ -22,7 +22,7 @@ wired=$(ctl r status | sed -n 's/.*"pid": \([0-9]*\).*/\1/p')
 ip -n "$near" addr add 10.9.0.1/24 dev p0
 ip -n "$near" link set p0 up
 
-pings() { in_ns "$near" ping -q -c 5 -i 0.05 -W 2 "$@" >"$dir/ping" || fail "ping $*: $(cat "$dir/ping")"; }
+pings() { in_ns "$near" ping -q -c 5 -i 0.05 -W 20 "$@" >"$dir/ping" || fail "ping $*: $(cat "$dir/ping")"; }
 
 # stream FROM TO ADDRESS SOURCE: carries what SOURCE prints, and compares the sums.
 stream() {
@@ -65,7 +65,7 @@ ip -n "$far" link set v1 up
 until_ok "link up" sh -c "tail -1 $dir/p0.out | grep -q 'link up'"
 ip -n "$near" link set p0 mtu 9000
 kill "$driver"; wait "$driver" || true
-until_ok "the wire works again" in_ns "$near" ping -q -c 1 -W 1 10.9.0.2
+until_ok "the wire works again" in_ns "$near" ping -q -c 1 -W 2 10.9.0.2
 
 # kill_until DONE: a driver is killed and started again until there is a file DONE; how often in $dir/kills
 kill_until() {
@@ -84,7 +84,7 @@ echo "== killed and started again: no ping is lost"
 before=$(counter r p0 attaches)
 (
 	trap 'touch "$dir/pinged"' EXIT
-	in_ns "$near" ping -q -c 100 -i 0.02 -W 5 10.9.0.2 >"$dir/pings"
+	in_ns "$near" ping -q -c 100 -i 0.02 -W 60 10.9.0.2 >"$dir/pings"
 ) &
 traffic=$!
 kill_until "$dir/pinged"

@@ -43,9 +43,9 @@ ctl() { "$RAWNET_BIN/cx-wirectl" --socket "$dir/$1.sock" "${@:2}"; }
 # counter ROOM END NAME
 counter() { ctl "$1" status "$2" | sed -n "s/.*\"$3\": \([0-9]*\).*/\1/p"; }
 
-# until_ok WHAT COMMAND...: waits up to 10 s for the command to succeed.
+# until_ok WHAT COMMAND...: waits up to a minute for the command to succeed.
 until_ok() {
-	for _ in $(seq 200); do "${@:2}" >/dev/null 2>&1 && return 0; sleep 0.05; done
+	for _ in $(seq 1200); do "${@:2}" >/dev/null 2>&1 && return 0; sleep 0.05; done
 	fail "$1"
 }
 
