@@ -34,7 +34,7 @@ static const char *const paths[] = {"personality=cx5,wire=gen", "personality=cx5
 static const char *const many[] = {"personality=cx5,wire=gen", "personality=cx5,wire=gen",
 				   "personality=cx5,wire=gen",
 				   "personality=cx5,wire=gen,flows=256"};
-static const char *const cross[] = {"personality=cx5,wire=gen", "personality=cx5,wire=sink",
+static const char *const cross[] = {"personality=cx5,wire=gen", "personality=cx5,wire=gen",
 				    "personality=cx5,wire=gen", "personality=cx5,wire=sink"};
 
 /* ---- the stage ---- */

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # The daemon's data path over mlx5 and verbs, in one process with the device model.
-rawnet_bench(mlx5 SOURCES mlx5.c mlx5_paths.c mlx5_ports.c mlx5_lab.c ../unit/rig.c LIBS
+rawnet_bench(mlx5 SOURCES mlx5.c mlx5_paths.c mlx5_ports.c mlx5_lab.c mlx5_bare.c ../unit/rig.c LIBS
   -Wl,--start-group rawnet-mlx5 rawnet-verbs rawnet-data rawnet-net rawnet-steer rawnet-loop rawnet-err
   rawnet-flow -Wl,--end-group PkgConfig::urcu-qsbr PkgConfig::urcu-cds PkgConfig::pcap PkgConfig::mnl
   PkgConfig::ibverbs PkgConfig::mlx5 PkgConfig::cmocka Threads::Threads)

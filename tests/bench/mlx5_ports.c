@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "mlx5_bare.h"
 #include "mlx5_lab.h"
 #include "mlx5_parts.h"
 
@@ -179,11 +180,37 @@ static void cross_window(struct cross *x)
 		bench_add(&x->s, (double)ticks / (packets - before));
 }
 
-static void cross_open(struct cross *x, const char *backend, int in, int out)
+/* The same by calls of libibverbs alone. */
+static void bare_window(struct bare *b, int in, struct bench_samples *s)
+{
+	const uint32_t packets = LAB_WINDOW * LAB_BURST;
+	const struct lab_port l = {.plan = {.device = in}};
+	uint64_t ticks = 0, start;
+	uint32_t moved = 0;
+	bool quiet;
+
+	if (lab_receive(&l, packets) != packets)
+		bench_die("the device gave too few packets");
+	quiet = lab_undisturbed();
+	for (uint32_t i = 0; i < LAB_WINDOW; i++) {
+		start = bench_ticks();
+		moved += bare_turn(b);
+		ticks += i < LAB_WARM ? 0 : bench_ticks() - start;
+	}
+	quiet = quiet && lab_undisturbed();
+	lab_settle();
+	if (moved == packets && quiet)
+		bench_add(s, (double)ticks / LAB_COUNTED);
+}
+
+/* All of them send to the device that swallows everything. */
+#define CROSS_OUT 3
+
+static void cross_open(struct cross *x, const char *backend, int in)
 {
 	/* The mirror of the generator's frames (tests/model/generator.c). */
 	const struct lab_plan receives = {in, backend, true, 1, 256, 0, NULL, NULL};
-	const struct lab_plan sends = {out,
+	const struct lab_plan sends = {CROSS_OUT,
 				       backend,
 				       true,
 				       1,
@@ -197,26 +224,47 @@ static void cross_open(struct cross *x, const char *backend, int in, int out)
 	lab_port(&x->out, &sends);
 }
 
+static void cross_check(const struct cross *x, unsigned rounds)
+{
+	uint64_t sent = rig_counter(&x->out.client[0], RAWNET_Q_TX_PACKETS);
+
+	if (sent != (uint64_t)rounds * LAB_WINDOW * LAB_BURST)
+		bench_die("%lu packets left of %u", sent, rounds * LAB_WINDOW * LAB_BURST);
+}
+
 void part_cross(unsigned rounds)
 {
+	static struct bench_samples alone;
 	static struct cross x[2];
-	uint64_t sent[2];
+	struct bare *b;
 
 	lab_open();
-	cross_open(&x[0], "mlx5", 0, 1);
-	cross_open(&x[1], "verbs", 2, 3);
-	for (unsigned r = 0; r < rounds; r++)
+	cross_open(&x[0], "mlx5", 0);
+	cross_open(&x[1], "verbs", 1);
+	b = bare_open(lab_dev[2], lab_dev[CROSS_OUT]);
+	for (unsigned r = 0; r < rounds; r++) {
 		for (int i = 0; i < 2; i++)
 			cross_window(&x[i]);
+		bare_window(b, 2, &alone);
+	}
 	for (int i = 0; i < 2; i++) {
-		sent[i] = rig_counter(&x[i].out.client[0], RAWNET_Q_TX_PACKETS);
-		if (sent[i] != (uint64_t)rounds * LAB_WINDOW * LAB_BURST)
-			bench_die("%lu packets left of %u", sent[i],
-				  rounds * LAB_WINDOW * LAB_BURST);
+		cross_check(&x[i], rounds);
 		part_keep_fast(&x[i].s);
 	}
+	part_keep_fast(&alone);
 	part_report("cross-connect 60 B, poller and client, mlx5", &x[0].s, 80,
 		    "policing: copy; two ports, copied once by the client");
 	part_report("cross-connect 60 B, poller and client, verbs", &x[1].s, 150,
 		    "policing: copy; two ports, copied once by the client");
+	bench_report(&(struct bench_figure) {.bench = "mlx5",
+					     .what = "cross-connect 60 B, poller and client, verbs",
+					     .unit = "cycles a packet",
+					     .against = "libibverbs alone",
+					     .ours = &x[1].s,
+					     .theirs = &alone,
+					     .sense = BENCH_INFO,
+					     .note = "alone: the same calls, one copy, no client, "
+						     "nothing checked"});
+	fprintf(stderr, "   of these, libibverbs and the provider alone %21.1f cycles\n",
+		bench_median(&alone));
 }

@@ -19,8 +19,11 @@ rawnet_unit_test(mlx5_queue_test SOURCES mlx5_queue_test.c
   LIBS rawnet-mlx5 rawnet-verbs ${data_libs} PkgConfig::ibverbs PkgConfig::mlx5)
 # The same of the verbs backend.
 rawnet_unit_test(verbs_tx_test SOURCES verbs_tx_test.c ${CMAKE_SOURCE_DIR}/daemon/backend/verbs/tx.c
+  ${CMAKE_SOURCE_DIR}/daemon/backend/verbs/runs.c ${CMAKE_SOURCE_DIR}/daemon/backend/verbs/send.c
   ${CMAKE_SOURCE_DIR}/daemon/offload.c ${CMAKE_SOURCE_DIR}/daemon/offload_csum.c
   ${CMAKE_SOURCE_DIR}/daemon/offload_tso.c
+  LIBS rawnet-daemon-paths rawnet-err PkgConfig::ibverbs PkgConfig::urcu-qsbr)
+rawnet_unit_test(verbs_rx_test SOURCES verbs_rx_test.c ${CMAKE_SOURCE_DIR}/daemon/backend/verbs/rx.c
   LIBS rawnet-daemon-paths rawnet-err PkgConfig::ibverbs PkgConfig::urcu-qsbr)
 # Where rules send packets: how long they wait for buffers.
 rawnet_unit_test(target_test SOURCES target_test.c ${CMAKE_SOURCE_DIR}/daemon/backend/verbs/target.c

@@ -51,6 +51,23 @@ static int make_rx(struct rn_rdma *rdma, struct rn_queue *q, struct verbs_queue 
 
 /* ---- transmit ---- */
 
+/* With calls for each request, or without. */
+static struct ibv_qp *make_qp(struct rn_rdma *rdma, struct verbs_queue *v,
+			      struct ibv_qp_init_attr_ex *attr)
+{
+	struct ibv_qp *qp;
+
+	attr->send_ops_flags = IBV_QP_EX_WITH_SEND | (v->max_tso ? IBV_QP_EX_WITH_TSO : 0);
+	attr->comp_mask |= IBV_QP_INIT_ATTR_SEND_OPS_FLAGS;
+	qp = ibv_create_qp_ex(rdma->ctx, attr);
+	if (qp) {
+		v->qp_ex = ibv_qp_to_qp_ex(qp);
+		return qp;
+	}
+	attr->comp_mask &= ~(uint32_t)IBV_QP_INIT_ATTR_SEND_OPS_FLAGS;
+	return ibv_create_qp_ex(rdma->ctx, attr);
+}
+
 static int make_tx(struct rn_rdma *rdma, struct rn_queue *q, struct verbs_queue *v,
 		   struct rn_err *err)
 {
@@ -75,7 +92,7 @@ static int make_tx(struct rn_rdma *rdma, struct rn_queue *q, struct verbs_queue 
 	if (!v->rdma.tx_cq)
 		return rn_rdma_fail(err, rdma, "completion queue", errno);
 	attr.send_cq = attr.recv_cq = v->rdma.tx_cq;
-	v->rdma.qp = ibv_create_qp_ex(rdma->ctx, &attr);
+	v->rdma.qp = make_qp(rdma, v, &attr);
 	if (!v->rdma.qp)
 		return rn_rdma_fail(err, rdma, "send queue", errno);
 	rc = rn_rdma_start_qp(v->rdma.qp);

@@ -16,6 +16,7 @@
 #include "../../attachment.h"
 #include "../../poller.h"
 #include "../../ring.h"
+#include "../../tx_chain.h"
 #include "verbs.h"
 
 #define BAD_SLOT (1ull << 63) /* in wr_id: the slot named no buffer; the rest is what it said */
@@ -24,54 +25,54 @@
 #define EPOCH(v)   ((uint64_t)((v)->rx_epoch & 0x3fffffffu) << 32)
 #define EPOCH_BITS (0x3fffffffull << 32)
 #define GROUP	   8u /* slots that are worth a call */
+/* in the first word of a slot */
+#define SUMS_GOOD ((uint64_t)(RAWNET_RX_L3_OK | RAWNET_RX_L4_OK) << 48)
 
 /* ---- posting ---- */
 
-static void describe(const struct rn_queue *q, const struct rawnet_slot *slot,
-		     struct ibv_recv_wr *wr, struct ibv_sge *sge)
+/* The request into the buffer of a slot that said `off`: its wr_id. */
+static inline uint64_t describe(const struct rn_queue *q, const struct rn_rdma_mem *mem,
+				uint32_t off, struct ibv_sge *sge)
 {
-	const struct rn_rdma_mem *mem = rn_rdma_queue_of(q)->mem;
-	uint32_t off = __atomic_load_n(&slot->off, __ATOMIC_RELAXED), buf = off >> q->buf_shift;
+	const uint32_t buf = off >> q->buf_shift, size = (1u << q->buf_shift) - q->headroom;
 
-	sge->length = (1u << q->buf_shift) - q->headroom;
-	if (buf < q->n_bufs) {
-		off = (buf << q->buf_shift) + q->headroom;
-		sge->addr = (uintptr_t)(q->mem + off);
-		sge->lkey = mem->packets->lkey;
-		wr->wr_id = off;
-	} else {
-		sge->addr = (uintptr_t)mem->trash;
-		sge->lkey = mem->trash_mr->lkey;
-		wr->wr_id = BAD_SLOT | off;
+	if (__builtin_expect(buf >= q->n_bufs, 0)) {
+		*sge = (struct ibv_sge) {(uintptr_t)mem->trash, size, mem->trash_mr->lkey};
+		return BAD_SLOT | off;
 	}
-	wr->wr_id |= EPOCH(verbs_queue_of(q));
-	wr->sg_list = sge;
-	wr->num_sge = 1;
+	off = (buf << q->buf_shift) + q->headroom;
+	*sge = (struct ibv_sge) {(uintptr_t)(q->mem + off), size, mem->packets->lkey};
+	return off;
 }
 
-/* The first n of them are with the device. */
-static void book(struct rn_queue *q, const struct ibv_recv_wr *wr, uint32_t n)
-{
-	struct verbs_queue *v = verbs_queue_of(q);
-
-	for (uint32_t i = 0; i < n; i++)
-		v->ids[v->rx_posted++ & q->rx.mask] = wr[i].wr_id;
-}
-
+/* For the next n slots: how many the device took. */
 static uint32_t post(struct rn_queue *q, uint32_t n)
 {
-	struct ibv_recv_wr wr[RN_VERBS_BURST], *bad = NULL;
-	struct ibv_sge sge[RN_VERBS_BURST];
-	struct rn_ring *r = &q->rx;
+	struct verbs_queue *v = verbs_queue_of(q);
+	struct verbs_requests *list = &verbs_hwq_of(q->hwq)->requests;
+	const struct rn_rdma_mem *mem = v->rdma.mem;
+	const uint32_t mask = q->rx.mask, next = q->rx.next, first = v->rx_posted;
+	const struct rawnet_slot *slots = q->rx.slots;
+	const uint64_t epoch = EPOCH(v);
+	uint64_t *ids = v->ids;
+	struct ibv_recv_wr *bad = NULL;
+	int rc;
 
 	for (uint32_t i = 0; i < n; i++) {
-		describe(q, &r->slots[(r->next + i) & r->mask], &wr[i], &sge[i]);
-		wr[i].next = i + 1 < n ? &wr[i + 1] : NULL;
+		uint32_t off = __atomic_load_n(&slots[(next + i) & mask].off, __ATOMIC_RELAXED);
+
+		uint64_t id = epoch | describe(q, mem, off, &list->sge[i]);
+
+		ids[(first + i) & mask] = id;
+		list->wr[i].wr_id = id;
 	}
-	if (ibv_post_wq_recv(rn_rdma_queue_of(q)->wq, wr, &bad))
-		n = bad ? (uint32_t)(bad - wr) : 0;
-	book(q, wr, n);
-	r->next += n;
+	list->wr[n - 1].next = NULL;
+	rc = ibv_post_wq_recv(v->rdma.wq, list->wr, &bad);
+	list->wr[n - 1].next = &list->wr[n];
+	if (rc)
+		n = bad ? (uint32_t)(bad - list->wr) : 0;
+	v->rx_posted += n;
+	q->rx.next += n;
 	rn_rdma_fed(q);
 	return n;
 }
@@ -83,9 +84,9 @@ static void post_sentinel(struct rn_queue *q)
 			      v->copies->lkey};
 	struct ibv_recv_wr wr = {.wr_id = SENTINEL | EPOCH(v), .sg_list = &sge, .num_sge = 1}, *bad;
 
-	v->sentinel = !ibv_post_wq_recv(rn_rdma_queue_of(q)->wq, &wr, &bad);
+	v->sentinel = !ibv_post_wq_recv(v->rdma.wq, &wr, &bad);
 	if (v->sentinel)
-		book(q, &wr, 1);
+		v->ids[v->rx_posted++ & q->rx.mask] = wr.wr_id;
 }
 
 void verbs_refill(struct rn_queue *q)
@@ -134,6 +135,13 @@ struct burst {
 	uint64_t stamp;
 };
 
+/* A completion, as it was read. */
+struct arrival {
+	uint64_t id;
+	uint64_t word; /* the slot's first: offset, length, flags of its checksums */
+	uint32_t tag, status;
+};
+
 /* The packet is in memory of the daemon: a copy for the client, if it has posted a slot since. */
 static void take_sentinels(struct rn_queue *q, struct verbs_queue *v, struct burst *b, uint32_t len,
 			   uint32_t index, uint16_t flags)
@@ -164,16 +172,16 @@ static void lose(struct rn_queue *q, struct verbs_queue *v, uint64_t id)
 }
 
 /* A frame longer than its buffer costs one request and nothing else; any other error, the queue. */
-static void take_error(struct rn_queue *q, struct verbs_queue *v)
+static void take_error(struct rn_queue *q, struct verbs_queue *v, const struct arrival *a)
 {
 	uint64_t *port = q->hwq->counters->v;
 
-	if (v->rx_cq->status != IBV_WC_LOC_LEN_ERR) {
+	if (a->status != IBV_WC_LOC_LEN_ERR) {
 		rn_count(q, RAWNET_Q_RX_ERRORS, 1);
 		rn_rdma_broke(q, &v->rx_state);
 		return;
 	}
-	lose(q, v, v->rx_cq->wr_id);
+	lose(q, v, a->id);
 	v->rx_done++;
 	rn_count(q, RAWNET_Q_RX_DROP_LONG, 1);
 	__atomic_store_n(&port[RAWNET_P_RX_DROP_LONG], port[RAWNET_P_RX_DROP_LONG] + 1,
@@ -209,39 +217,111 @@ static bool is_broken(const struct verbs_queue *v)
 	return __atomic_load_n(&v->rx_state, __ATOMIC_RELAXED) == RN_RDMA_BROKEN;
 }
 
-/* One good completion. */
-static void take(struct rn_queue *q, struct verbs_queue *v, struct burst *b)
-{
-	struct ibv_cq_ex *cq = v->rx_cq;
-	struct rawnet_slot s = {.off = (uint32_t)cq->wr_id};
-	uint32_t len = ibv_wc_read_byte_len(cq), index;
+/* What the slots of packets of one rule have in common, as words. */
+struct common {
+	uint64_t w[2];
+};
 
-	v->rx_done++;
-	if (cq->wr_id & BAD_SLOT) {
-		s.flags = RAWNET_RX_ERROR;
-		store_slot(q, s);
-		rn_count(q, RAWNET_Q_RX_DROP_SLOT, 1);
-		return;
-	}
-	s.len = (uint16_t)len;
-	index = rn_tag_index(&v->tag, q, ibv_wc_read_flow_tag(cq));
-	if (ibv_wc_read_wc_flags(cq) & IBV_WC_IP_CSUM_OK)
-		s.flags |= RAWNET_RX_L3_OK | RAWNET_RX_L4_OK;
-	if (cq->wr_id & SENTINEL) {
-		take_sentinels(q, v, b, len, index, s.flags);
-		return;
-	}
+static struct common common_of(const struct rn_queue *q, uint32_t index)
+{
+	struct rawnet_slot s = {.flags = q->stamps ? RAWNET_RX_STAMP : 0};
+	struct common c;
+
 	if (index < 0xffff) {
 		s.flags |= RAWNET_RX_RULE;
 		s.u.rx.rule = (uint16_t)index;
 	}
-	if (q->stamps) {
-		q->stamps[q->rx.daemon & q->rx.mask] = b->stamp;
-		s.flags |= RAWNET_RX_STAMP;
+	memcpy(c.w, &s, sizeof(c.w));
+	return c;
+}
+
+/* Packets in slots of the client's, up to the first completion that is something else: how many. */
+static unsigned take_run(struct rn_queue *q, struct verbs_queue *v, const struct arrival *a,
+			 unsigned n, struct burst *b)
+{
+	const uint64_t plain = EPOCH(v) >> 32;
+	const uint32_t mask = q->rx.mask, next = q->rx.daemon;
+	struct rawnet_slot *slots = q->rx.slots;
+	struct common c = {{0}};
+	uint64_t bytes = 0;
+	unsigned i;
+
+	for (i = 0; i < n && a[i].id >> 32 == plain && !a[i].status; i++) {
+		uint64_t *slot = (void *)&slots[(next + i) & mask];
+
+		if (!i || a[i].tag != a[i - 1].tag)
+			c = common_of(q, rn_tag_index(&v->tag, q, a[i].tag));
+		__atomic_store_n(slot, c.w[0] | a[i].word, __ATOMIC_RELAXED);
+		__atomic_store_n(slot + 1, c.w[1], __ATOMIC_RELAXED);
+		bytes += rn_word_len(a[i].word);
 	}
-	store_slot(q, s);
-	b->packets++;
-	b->bytes += len;
+	for (unsigned k = 0; q->stamps && k < i; k++)
+		q->stamps[(next + k) & mask] = b->stamp;
+	q->rx.daemon += i;
+	v->rx_done += i;
+	b->packets += i;
+	b->bytes += bytes;
+	return i;
+}
+
+/* A completion that is no packet in a slot. False: of before the queue was mended. */
+static bool take_other(struct rn_queue *q, struct verbs_queue *v, const struct arrival *a,
+		       struct burst *b)
+{
+	if ((a->id ^ EPOCH(v)) & EPOCH_BITS)
+		return false;
+	if (a->status) {
+		take_error(q, v, a);
+		return true;
+	}
+	v->rx_done++;
+	if (a->id & BAD_SLOT) {
+		lose(q, v, a->id);
+		rn_count(q, RAWNET_Q_RX_DROP_SLOT, 1);
+	} else {
+		take_sentinels(q, v, b, rn_word_len(a->word), rn_tag_index(&v->tag, q, a->tag),
+			       (uint16_t)(a->word >> 48));
+	}
+	return true;
+}
+
+/* Of n completions those that are the queue's as it is now: how many. What follows an error that
+ * breaks the queue is of no use. */
+static unsigned take(struct rn_queue *q, struct verbs_queue *v, const struct arrival *a, unsigned n,
+		     struct burst *b)
+{
+	unsigned taken = 0, run;
+
+	for (unsigned i = 0; i < n && !is_broken(v); i++) {
+		run = take_run(q, v, &a[i], n - i, b);
+		taken += run;
+		i += run;
+		if (i < n)
+			taken += take_other(q, v, &a[i], b);
+	}
+	return taken;
+}
+
+/* Reads the completion that the CQ is at, and up to `most`: how many. Between two of them a
+ * provider waits until all is done that was begun before (a load barrier of libmlx5), so no more is
+ * done here than has to be. */
+static unsigned read_some(struct ibv_cq_ex *cq, struct arrival *a, unsigned most)
+{
+	unsigned n = 0;
+
+	do {
+		a[n].id = cq->wr_id;
+		a[n].status = cq->status;
+		if (__builtin_expect(cq->status == IBV_WC_SUCCESS, 1)) {
+			const bool good = ibv_wc_read_wc_flags(cq) & IBV_WC_IP_CSUM_OK;
+
+			a[n].tag = ibv_wc_read_flow_tag(cq);
+			a[n].word = (uint32_t)cq->wr_id |
+				    (uint64_t)(uint16_t)ibv_wc_read_byte_len(cq) << 32 |
+				    (good ? SUMS_GOOD : 0);
+		}
+	} while (++n < most && !ibv_next_poll(cq));
+	return n;
 }
 
 static void count(struct rn_queue *q, const struct burst *b)
@@ -257,12 +337,32 @@ static void count(struct rn_queue *q, const struct burst *b)
 			 port[RAWNET_P_RX_BYTES] + b->bytes + b->copied_bytes, __ATOMIC_RELAXED);
 }
 
+/* Up to `budget` completions: how many were taken. */
+static unsigned poll(struct rn_queue *q, struct verbs_queue *v, unsigned budget)
+{
+	struct arrival a[RN_VERBS_BURST];
+	struct ibv_poll_cq_attr attr = {0};
+	struct burst b = {0};
+	unsigned n = 0, got, most;
+
+	if (ibv_start_poll(v->rx_cq, &attr))
+		return 0;
+	b.stamp = q->stamps ? rn_wall_ns() : 0;
+	rn_tag_begin(&v->tag, q->hwq->port->steer);
+	do {
+		most = budget - n < RN_VERBS_BURST ? budget - n : RN_VERBS_BURST;
+		got = read_some(v->rx_cq, a, most);
+		n += take(q, v, a, got, &b);
+	} while (got == RN_VERBS_BURST && n < budget && !is_broken(v) && !ibv_next_poll(v->rx_cq));
+	ibv_end_poll(v->rx_cq);
+	count(q, &b);
+	return n;
+}
+
 unsigned verbs_queue_rx(struct rn_queue *q, unsigned budget)
 {
 	struct verbs_queue *v = verbs_queue_of(q);
-	struct ibv_poll_cq_attr attr = {0};
-	struct burst b = {0};
-	unsigned n = 0;
+	unsigned n;
 	bool anew;
 
 	if (!rn_rdma_usable(&v->rx_state, &anew))
@@ -270,23 +370,9 @@ unsigned verbs_queue_rx(struct rn_queue *q, unsigned budget)
 	if (anew)
 		begin_anew(q, v);
 	rn_rdma_awake(q);
-	if (!ibv_start_poll(v->rx_cq, &attr)) {
-		b.stamp = q->stamps ? rn_wall_ns() : 0;
-		rn_tag_begin(&v->tag, q->hwq->port->steer);
-		do {
-			if ((v->rx_cq->wr_id ^ EPOCH(v)) & EPOCH_BITS)
-				continue; /* of before it was mended */
-			if (v->rx_cq->status == IBV_WC_SUCCESS)
-				take(q, v, &b);
-			else
-				take_error(q, v);
-			n++;
-		} while (n < budget && !is_broken(v) && !ibv_next_poll(v->rx_cq));
-		ibv_end_poll(v->rx_cq);
-		count(q, &b);
-		if (n)
-			rn_poller_touch(q->poller, q);
-	}
+	n = poll(q, v, budget);
+	if (n)
+		rn_poller_touch(q->poller, q);
 	if (!q->dead && !is_broken(v))
 		verbs_refill(q);
 	return n;

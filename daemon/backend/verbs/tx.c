@@ -8,65 +8,13 @@
  */
 #include <urcu-qsbr.h>
 
-#include "../../police_hint.h"
 #include "../../poller.h"
 #include "../../ring.h"
 #include "../../tx.h"
 #include "../../tx_chain.h"
-#include "verbs.h"
+#include "send.h"
 
-/* ---- completions ---- */
-
-/* Epoch and number. */
-static uint64_t id_of(const struct verbs_queue *v, uint32_t request)
-{
-	return (uint64_t)v->tx_epoch << 32 | request;
-}
-
-/* Of before the queue was mended: its request counts as lost already. */
-static bool is_stale(const struct verbs_queue *v, uint64_t id)
-{
-	return id >> 32 != v->tx_epoch || (uint32_t)id - v->done >= v->posted - v->done;
-}
-
-/* False: the device reports an error. */
-static bool reap(struct rn_queue *q, struct verbs_queue *v)
-{
-	struct ibv_wc wc[8];
-	int n;
-
-	if (v->posted == v->done)
-		return true;
-	n = ibv_poll_cq(v->rdma.tx_cq, 8, wc);
-	if (n < 0)
-		rn_queue_fault(q, RAWNET_BYE_DEVICE);
-	if (n > 0)
-		rn_poller_touch(q->poller, q);
-	for (int i = 0; i < n; i++) {
-		const bool failed = wc[i].status != IBV_WC_SUCCESS;
-		uint32_t end = (uint32_t)wc[i].wr_id + 1;
-
-		if (failed)
-			rn_count(q, RAWNET_Q_TX_ERRORS, 1);
-		if (is_stale(v, wc[i].wr_id))
-			continue;
-		if (failed) {
-			rn_rdma_broke(q, &v->tx_state);
-			return false;
-		}
-		for (; v->done != end; v->done++)
-			v->frame_done += v->fifo[v->done & v->mask].frames;
-		q->tx.daemon = v->fifo[(end - 1) & v->mask].slot_end;
-	}
-	return true;
-}
-
-/* ---- requests ---- */
-
-static uint8_t *head_of(const struct verbs_queue *v, uint32_t request)
-{
-	return v->memory + (size_t)(request & v->mask) * RN_VERBS_ROOM;
-}
+/* ---- whole copies, by the common code ---- */
 
 static uint8_t *frame_of(const struct verbs_queue *v, uint32_t frame)
 {
@@ -74,92 +22,11 @@ static uint8_t *frame_of(const struct verbs_queue *v, uint32_t frame)
 	       (size_t)(frame % RN_VERBS_FRAMES) * v->frame_size;
 }
 
-static bool full(const struct verbs_queue *v)
-{
-	return v->posted - v->done > v->mask;
-}
-
-/* The next request of this call, without pieces yet. Of its many fields those that a request of
- * ours uses; what leads from it to the next, and to its pieces, was set when the queue was made. */
-static struct ibv_send_wr *begin(struct verbs_queue *v)
-{
-	struct ibv_send_wr *wr = &v->wr[v->n_wr];
-
-	wr->wr_id = id_of(v, v->posted);
-	wr->num_sge = 0;
-	wr->opcode = IBV_WR_SEND;
-	wr->send_flags = 0;
-	return wr;
-}
-
-static void piece(struct ibv_send_wr *wr, const void *data, uint32_t len, uint32_t lkey)
-{
-	wr->sg_list[wr->num_sge++] = (struct ibv_sge) {(uintptr_t)data, len, lkey};
-}
-
-static void end(struct verbs_queue *v, uint32_t frames)
-{
-	v->fifo[v->posted & v->mask].frames = frames;
-	v->posted++;
-	v->n_wr++;
-}
-
-/* How far the slots are the client's again, or who gives them back. */
-static void pass_slots(struct rn_queue *q, struct verbs_queue *v)
-{
-	if (v->posted == v->done)
-		q->tx.daemon = q->tx.next;
-	else
-		v->fifo[(v->posted - 1) & v->mask].slot_end = q->tx.next;
-}
-
-/* Requests that never complete, from this number on: their packets are lost. */
-static void lose_from(struct rn_queue *q, struct verbs_queue *v, uint32_t first)
-{
-	rn_count(q, RAWNET_Q_TX_DROP_DEVICE, v->posted - first);
-	while (v->posted != first)
-		v->frame_posted -= v->fifo[--v->posted & v->mask].frames;
-	pass_slots(q, v);
-}
-
-/* It was mended: what was with the device is lost. */
-static void begin_anew(struct rn_queue *q, struct verbs_queue *v)
-{
-	lose_from(q, v, v->done);
-	v->tx_epoch++;
-	rn_count(q, RAWNET_Q_MENDED, 1);
-	rn_poller_touch(q->poller, q);
-}
-
-/* What the device does not take is lost. */
-static void ring(struct rn_queue *q, struct verbs_queue *v)
-{
-	struct ibv_send_wr *bad, *last;
-	int rc;
-
-	if (!v->n_wr)
-		return;
-	last = &v->wr[v->n_wr - 1];
-	last->send_flags |= IBV_SEND_SIGNALED;
-	last->next = NULL;
-	v->n_wr = 0;
-	q->hwq->kick = true;
-	rc = ibv_post_send(v->rdma.qp, v->wr, &bad);
-	last->next = last + 1;
-	if (!rc)
-		return;
-	lose_from(q, v, (uint32_t)bad->wr_id);
-	rn_rdma_broke(q, &v->tx_state);
-}
-
-/* ---- whole copies, by the common code ---- */
-
 static uint8_t *frame_reserve(void *ctx)
 {
 	struct verbs_queue *v = ((struct rn_queue *)ctx)->hw;
 
-	if (full(v) || v->n_wr == RN_VERBS_BURST || !v->n_local ||
-	    v->frame_posted - v->frame_done == RN_VERBS_FRAMES)
+	if (!verbs_room(v) || !v->n_local || v->frame_posted - v->frame_done == RN_VERBS_FRAMES)
 		return NULL;
 	return frame_of(v, v->frame_posted);
 }
@@ -169,11 +36,8 @@ static void frame_submit(void *ctx, uint32_t len)
 	struct rn_queue *q = ctx;
 	struct verbs_queue *v = q->hw;
 
-	piece(begin(v), frame_of(v, v->frame_posted), len, v->copies->lkey);
-	v->frame_posted++;
-	/* Of a packet in segments the slots are needed until the last of them. */
-	v->fifo[v->posted & v->mask].slot_end = q->tx.next;
-	end(v, 1);
+	*verbs_add(v, 1)->sg_list =
+		verbs_piece(frame_of(v, v->frame_posted++), len, v->copies->lkey);
 }
 
 static void frame_skip(void *ctx)
@@ -213,7 +77,7 @@ static bool plan_head(const struct rn_queue *q, const struct verbs_queue *v,
 	uint32_t l4 = tso && first->u.tx.l4_len > TCP_LEAST ? first->u.tx.l4_len : TCP_LEAST;
 	uint32_t need = first->u.tx.l2_len + (uint32_t)first->u.tx.l3_len + l4;
 
-	h->copy = tso ? v->tso + (size_t)v->n_wr * RN_VERBS_TSO : head_of(v, v->posted);
+	h->copy = tso ? v->tso + (size_t)v->n_wr * RN_VERBS_TSO : verbs_head(v, v->posted);
 	h->have = h->len = RN_VERBS_HEAD;
 	h->frames = 1;
 	if (!(first->flags & (CSUMS | RAWNET_TX_TSO))) {
@@ -284,7 +148,7 @@ static void put_request(struct rn_queue *q, struct verbs_queue *v, const struct 
 			const struct head *h)
 {
 	const struct rawnet_slot *first = &c->slot[0];
-	struct ibv_send_wr *wr = begin(v);
+	struct ibv_send_wr *wr = verbs_add(v, 0);
 	uint32_t head = h->len, skip = head; /* what is copied is not sent from where it is */
 	int tci = rn_chain_tci(first);
 
@@ -300,18 +164,17 @@ static void put_request(struct rn_queue *q, struct verbs_queue *v, const struct 
 		wr->tso.hdr_sz = (uint16_t)head;
 		wr->tso.mss = first->u.tx.tso_mss;
 	} else if (head) {
-		piece(wr, h->copy, head, v->copies->lkey);
+		wr->sg_list[wr->num_sge++] = verbs_piece(h->copy, head, v->copies->lkey);
 	}
 	for (uint32_t i = 0; i < c->n; i++) {
 		uint32_t len = c->slot[i].len, cut = skip < len ? skip : len;
 
 		skip -= cut;
 		if (len > cut)
-			piece(wr, q->mem + c->slot[i].off + cut, len - cut,
-			      v->rdma.mem->packets->lkey);
+			wr->sg_list[wr->num_sge++] = verbs_piece(q->mem + c->slot[i].off + cut,
+								 len - cut,
+								 v->rdma.mem->packets->lkey);
 	}
-	v->fifo[v->posted & v->mask].slot_end = q->tx.next + c->n;
-	end(v, 0);
 }
 
 static enum rn_tx_verdict send_by_head(struct rn_queue *q, struct verbs_queue *v,
@@ -335,7 +198,7 @@ static enum rn_tx_verdict send_one(struct rn_queue *q, struct verbs_queue *v,
 	const struct rn_port *port = q->hwq->port;
 	struct head h;
 
-	if (full(v) || v->n_wr == RN_VERBS_BURST)
+	if (!verbs_room(v))
 		return RN_TX_FULL;
 	/* Who captures gets whole frames; what is wrong, or half done, is the common code's too. */
 	if (q->tx_segment || !__atomic_load_n(&port->link_up, __ATOMIC_RELAXED) ||
@@ -343,95 +206,6 @@ static enum rn_tx_verdict send_one(struct rn_queue *q, struct verbs_queue *v,
 	    !plan_head(q, v, c, &h))
 		return rn_tx_copy(q, c, &way, q);
 	return send_by_head(q, v, c, &h);
-}
-
-/* Slots are done with: they go back with the request that needs them last. */
-static void pass(struct rn_queue *q, struct verbs_queue *v, uint32_t slots)
-{
-	q->tx.next += slots;
-	pass_slots(q, v);
-}
-
-/* ---- runs of plain packets ---- */
-
-/* Bytes of a plain packet that are copied: what policing and the switch look at, or all of a short
- * one. */
-static uint32_t copied(const struct rn_queue *q, const struct rn_macs *macs, uint32_t len)
-{
-	if (!q->police && !macs)
-		return 0;
-	return len <= RN_VERBS_ROOM ? len : RN_VERBS_HEAD;
-}
-
-/* The request of one: false: not allowed, and counted, or (*unsure) for the general way, as what
- * may be for another client of the port (macs). */
-static bool put_plain(struct rn_queue *q, struct verbs_queue *v, uint64_t w,
-		      const struct rn_macs *macs, struct rn_police_hint *hint, bool *unsure)
-{
-	const uint32_t len = rn_word_len(w), cut = copied(q, macs, len);
-	uint8_t *head = head_of(v, v->posted);
-	struct ibv_send_wr *wr;
-	int why;
-
-	rn_copy_lines(head, q->mem + rn_word_off(w), cut);
-	if (q->police && !rn_police_agrees(hint, head, len, -1)) {
-		*unsure = cut < len; /* not all of it is here to be judged */
-		if (*unsure)
-			return false;
-		why = rn_police(q, head, len, -1);
-		*hint = q->hint;
-		if (why) {
-			rn_count(q, (enum rawnet_queue_counter)why, 1);
-			return false;
-		}
-	}
-	*unsure = macs && rn_switch_may(q, macs, head);
-	if (*unsure)
-		return false;
-	wr = begin(v);
-	if (cut)
-		piece(wr, head, cut, v->copies->lkey);
-	if (cut < len)
-		piece(wr, q->mem + rn_word_off(w) + cut, len - cut, v->rdma.mem->packets->lkey);
-	return true;
-}
-
-/* The plain packets at the front of the ring, at most `most`: how many. */
-static unsigned take_run(struct rn_queue *q, struct verbs_queue *v, uint32_t most)
-{
-	const struct rn_port *port = q->hwq->port;
-	const struct rn_macs *macs = rn_switch_on(port);
-	const uint32_t longest = rn_chain_longest(port);
-	struct rn_police_hint hint = q->hint;
-	uint64_t packets = 0, bytes = 0;
-	struct rn_ring *r = &q->tx;
-	bool unsure = false;
-	uint32_t n = 0;
-
-	if (q->limited || q->tx_segment || rcu_dereference(port->taps) ||
-	    !__atomic_load_n(&port->link_up, __ATOMIC_RELAXED))
-		return 0;
-	if (most > r->client - r->next)
-		most = r->client - r->next;
-	for (; n < most && !full(v) && v->n_wr < RN_VERBS_BURST; n++) {
-		uint64_t w = rn_slot_word(r, r->next);
-		uint32_t len = rn_word_len(w);
-
-		if (!rn_is_plain(q, w, longest, (len + RN_TX_LINE - 1) & ~(RN_TX_LINE - 1)))
-			break;
-		if (put_plain(q, v, w, macs, &hint, &unsure)) {
-			v->fifo[v->posted & v->mask].slot_end = r->next + 1;
-			end(v, 0);
-			packets++;
-			bytes += len;
-		} else if (unsure) {
-			break;
-		}
-		pass(q, v, 1);
-	}
-	rn_count(q, RAWNET_Q_TX_PACKETS, packets);
-	rn_count(q, RAWNET_Q_TX_BYTES, bytes);
-	return n;
 }
 
 /* ---- the ring ---- */
@@ -448,8 +222,8 @@ unsigned verbs_queue_tx(struct rn_queue *q, unsigned budget)
 	if (!rn_rdma_usable(&v->tx_state, &anew))
 		return 0;
 	if (anew)
-		begin_anew(q, v);
-	if (!reap(q, v))
+		verbs_send_anew(q, v);
+	if (!verbs_reap(q, v))
 		return 0;
 	if (r->client - r->next < budget && rn_ring_look(r) < 0) {
 		rn_queue_fault(q, RAWNET_BYE_RING);
@@ -457,7 +231,7 @@ unsigned verbs_queue_tx(struct rn_queue *q, unsigned budget)
 	}
 	v->n_local = budget;
 	for (n = 0; !q->dead;) {
-		n += take_run(q, v, budget - n);
+		n += verbs_run(q, v, budget - n);
 		if (n == budget || r->client == r->next)
 			break;
 		if (!rn_chain_take(r, r->next, &c)) {
@@ -466,10 +240,10 @@ unsigned verbs_queue_tx(struct rn_queue *q, unsigned budget)
 		}
 		if (send_one(q, v, &c) == RN_TX_FULL)
 			break;
-		pass(q, v, c.n);
+		verbs_pass(q, v, c.n);
 		n++;
 	}
-	ring(q, v);
+	verbs_ring(q, v);
 	rn_rdma_count_sent(q, &sent);
 	if (n)
 		rn_poller_touch(q->poller, q);

@@ -55,6 +55,7 @@ static int make_hwq(struct rn_port *port, uint32_t index, struct rn_err *err)
 	memset(h, 0, sizeof(*h));
 	h->hwq.port = port;
 	h->hwq.index = index;
+	verbs_requests_link(&h->requests);
 	port->hwq[port->n_hwq++] = &h->hwq;
 	h->channel = ibv_create_comp_channel(rdma->ctx);
 	if (!h->channel)

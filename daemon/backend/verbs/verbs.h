@@ -11,6 +11,10 @@
  * several pieces). What has to be looked at or changed as a whole (short frames, frames that
  * policing wants to see all of) is copied whole, by the daemon's common code.
  *
+ * The requests of a call stand in a list; the last of them asks for a completion, which is that of
+ * all before it. Where the provider has calls for each request (struct ibv_qp_ex), which cost it
+ * less than a list, the list is gone through at the end (send.c).
+ *
  * Of offloads libibverbs knows segmentation, and both checksums together: an IPv4 frame with one of
  * them is done in software, as are all tags.
  *
@@ -21,8 +25,9 @@
  * are given out again.
  *
  * Indexes. Requests are numbered from 0, freely running, modulo 2^32: `posted` is the next number,
- * `done` the oldest that has not completed. Request n uses head[n & mask] and fifo[n & mask], so at
- * most mask + 1 are under way. Whole copies come from a ring of frames of their own.
+ * `done` the oldest that has not completed. Request n uses head[n & mask], and the last of
+ * a call fifo[n & mask], so at most mask + 1 are under way. Whole copies come from a ring of frames
+ * of their own.
  */
 #ifndef RN_VERBS_H
 #define RN_VERBS_H
@@ -37,14 +42,15 @@
 #define RN_VERBS_SENDS	512u /* requests of a send queue under way */
 #define RN_VERBS_FRAMES 32u /* whole copies under way */
 
-struct verbs_sent {
-	uint32_t slot_end; /* tx ring index behind what this request, and all before it, need */
-	uint32_t frames; /* whole copies that it used: 0 or 1 */
+struct verbs_sent { /* what is free when this request, and so all before it, has completed */
+	uint32_t slot_end; /* slots of the tx ring up to here */
+	uint32_t frame_end; /* whole copies up to here */
 };
 
 struct verbs_queue {
 	struct rn_rdma_queue rdma;
 	struct ibv_cq_ex *rx_cq;
+	struct ibv_qp_ex *qp_ex; /* rdma.qp; NULL: the provider takes lists of requests only */
 	struct ibv_mr *copies; /* heads, frames, the sentinel's packet */
 	uint8_t *memory;
 	uint32_t rx_state, tx_state; /* enum rn_rdma_state */
@@ -71,8 +77,15 @@ struct verbs_queue {
 	uint32_t n_local; /* frames that may still go to other clients of the port in this call */
 };
 
+/* Receive requests of one call. What leads from one to the next, and to its buffer, is set once. */
+struct verbs_requests {
+	struct ibv_recv_wr wr[RN_VERBS_BURST + 1]; /* the last: what stands behind a full list */
+	struct ibv_sge sge[RN_VERBS_BURST];
+};
+
 struct verbs_hwq {
 	struct rn_hwq hwq;
+	struct verbs_requests requests;
 	struct ibv_comp_channel *channel;
 	bool armed; /* events may come */
 };
@@ -89,6 +102,13 @@ static inline struct verbs_queue *verbs_queue_of(const struct rn_queue *q)
 static inline struct verbs_hwq *verbs_hwq_of(struct rn_hwq *hwq)
 {
 	return (struct verbs_hwq *)(void *)hwq;
+}
+
+static inline void verbs_requests_link(struct verbs_requests *list)
+{
+	for (uint32_t i = 0; i < RN_VERBS_BURST; i++)
+		list->wr[i] = (struct ibv_recv_wr) {
+			.next = &list->wr[i + 1], .sg_list = &list->sge[i], .num_sge = 1};
 }
 
 /* queue.c; control thread */
