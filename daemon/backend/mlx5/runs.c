@@ -12,6 +12,7 @@
 
 #include "../../police_hint.h"
 #include "../../poller.h"
+#include "lanes.h"
 #include "ways.h"
 
 /* What all packets of a run are checked by, and what they add up to. What may be for another client
@@ -37,6 +38,28 @@ static inline const struct rawnet_slot *next_slot(const struct rn_ring *r)
 
 /* ---- by reference ---- */
 
+/* Pointers to whole groups at the front of n packets: how many. */
+RN_PAIRS static __attribute__((noinline)) uint32_t refer_groups(const struct run *run,
+								const struct rawnet_slot *slot,
+								uint8_t *at, uint32_t n,
+								uint64_t *bytes)
+{
+	const struct rn_queue *q = run->q;
+	const uint32_t longest = rn_least(run->longest, UINT16_MAX);
+	const struct rn_lanes_pointing lanes =
+		rn_lanes_pointing(longest, q->mem, q->mem_size, run->b->tx->lkey_be);
+	rn_pair sum = rn_pair_same(0, 0);
+	uint32_t done = 0;
+
+	if (q->mem_size < longest)
+		return 0;
+	while (n - done >= RN_LANES_GROUP &&
+	       rn_lanes_point(at + done * RN_SEG, &slot[done], &lanes, &sum))
+		done += RN_LANES_GROUP;
+	*bytes += rn_pair_sum_lane0(sum);
+	return done;
+}
+
 /* Pointers to the next n packets, or to those before the first that is not plain: how many. */
 static __attribute__((noinline)) uint32_t refer_some(struct run *run, uint8_t *at, uint32_t n)
 {
@@ -45,9 +68,12 @@ static __attribute__((noinline)) uint32_t refer_some(struct run *run, uint8_t *a
 	const uint64_t mem = (uintptr_t)q->mem;
 	const uint32_t lkey = run->b->tx->lkey_be, longest = run->longest;
 	uint64_t bytes = 0;
-	uint32_t i;
+	uint32_t i = 0;
 
-	for (i = 0; i < n; i++, at += RN_SEG) {
+	if (rn_pairs_here())
+		i = refer_groups(run, slot, at, n, &bytes);
+	at += i * RN_SEG;
+	for (; i < n; i++, at += RN_SEG) {
 		uint64_t w = next_word(slot, i);
 
 		if (!rn_is_plain(q, w, longest, rn_word_len(w)))

@@ -89,6 +89,16 @@ static inline void pass(struct part *p, uint32_t k)
 	p->slot += (size_t)2 * k;
 }
 
+/* The slots of n packets whose minis follow each other: bytes. */
+static inline uint64_t put_some(const struct part *p, const struct rn_mini *mini, uint32_t n)
+{
+	uint64_t bytes = 0;
+
+	for (uint32_t i = 0; i < n; i++)
+		bytes += rn_slot_mini(&p->slot[2 * i], &mini[i], &p->wqe[i], &p->common);
+	return bytes;
+}
+
 /* The slots of n packets that go into the client's memory: bytes. */
 static __attribute__((noinline)) uint64_t put_numbers(const struct rn_queue *q,
 						      const struct rn_mlx5_rx *rx, uint32_t n)
@@ -100,33 +110,33 @@ static __attribute__((noinline)) uint64_t put_numbers(const struct rn_queue *q,
 
 	for (; p.n; pass(&p, k)) {
 		k = next_array(&p, &mini);
-		for (uint32_t i = 0; i < k; i++)
-			bytes += rn_slot_mini(&p.slot[2 * i], &mini[i], &p.wqe[i], &p.common);
+		bytes += put_some(&p, mini, k);
 	}
 	return bytes;
 }
 
-RN_LANES static __attribute__((noinline)) uint64_t
+RN_PAIRS static __attribute__((noinline)) uint64_t
 put_lanes(const struct rn_queue *q, const struct rn_mlx5_rx *rx, uint32_t n)
 {
 	struct part p = next_part(q, rx, n);
-	const rn_lanes32 common = rn_lanes_common(&p.common);
+	const rn_pair common = rn_lanes_common(&p.common);
 	const struct rn_mini *mini;
-	rn_lanes32 sum = {0};
+	rn_pair sum = rn_pair_same(0, 0);
+	uint64_t bytes = 0;
 	uint32_t k;
 
 	for (; p.n; pass(&p, k)) {
 		k = next_array(&p, &mini);
 		if (k < RN_MINIS) {
-			for (uint32_t i = 0; i < k; i++)
-				sum += rn_lanes_mini(&p.slot[2 * i], &mini[i], &p.wqe[i], common);
+			bytes += put_some(&p, mini, k);
 			continue;
 		}
-#pragma GCC unroll 8
-		for (uint32_t i = 0; i < RN_MINIS; i++)
-			sum += rn_lanes_mini(&p.slot[2 * i], &mini[i], &p.wqe[i], common);
+#pragma GCC unroll 4
+		for (uint32_t i = 0; i < RN_MINIS; i += 2)
+			sum = rn_pair_add32(sum, rn_lanes_minis(&p.slot[2 * i], &mini[i], &p.wqe[i],
+								common));
 	}
-	return sum[1];
+	return bytes + rn_pair_sum_lane1(sum);
 }
 
 void rn_session_take(struct rn_queue *q, struct rn_mlx5_rx *rx, struct rn_rx_burst *b,
@@ -142,7 +152,7 @@ void rn_session_take(struct rn_queue *q, struct rn_mlx5_rx *rx, struct rn_rx_bur
 			continue;
 		}
 		n = rn_rx_run(q, rx, left);
-		b->bytes += rn_lanes_here() ? put_lanes(q, rx, n) : put_numbers(q, rx, n);
+		b->bytes += rn_pairs_here() ? put_lanes(q, rx, n) : put_numbers(q, rx, n);
 		rx->session_at += n;
 		rn_rx_took(q, rx, b, n);
 	}
