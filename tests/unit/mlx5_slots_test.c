@@ -189,12 +189,20 @@ static const uint8_t *const packets = (const uint8_t *)0x7ffffffff000;
 RN_PAIRS static bool point(struct rn_data *segs, const struct rawnet_slot *slot, uint64_t size,
 			   uint64_t *bytes)
 {
-	const struct rn_lanes_pointing p = rn_lanes_pointing(LONGEST, packets, size, KEY);
+	const struct rn_lanes_plain p = rn_lanes_plain(LONGEST, LONGEST, size);
+	const struct rn_lanes_memory memory = rn_lanes_memory(packets, KEY);
 	rn_pair sum = rn_pair_same(0, 0);
-	bool good = rn_lanes_point(segs, slot, &p, &sum);
+	bool good = rn_lanes_point(segs, slot, &p, &memory, &sum);
 
 	*bytes = rn_pair_sum_lane0(sum);
 	return good;
+}
+
+RN_PAIRS static bool take(struct rn_packet *p, const struct rawnet_slot *slot, uint64_t size)
+{
+	const struct rn_lanes_plain plain = rn_lanes_plain(LONGEST, LONGEST, size);
+
+	return rn_lanes_packets(p, slot, &plain);
 }
 
 static struct rawnet_slot plain(uint32_t off, uint16_t len)
@@ -210,6 +218,7 @@ static void plain_packets(void **state)
 {
 	static const uint16_t len[GROUP] = {14, LONGEST, 64, 65, 255, 256, 1024, 1500};
 	struct rn_data segs[GROUP], expected[GROUP];
+	struct rn_packet taken[GROUP];
 	struct rawnet_slot slot[GROUP];
 	uint64_t bytes, all = 0;
 
@@ -224,6 +233,11 @@ static void plain_packets(void **state)
 	assert_true(point(segs, slot, UINT32_MAX + 1ull + LONGEST, &bytes));
 	assert_memory_equal(segs, expected, sizeof(segs));
 	assert_int_equal(bytes, all);
+	assert_true(take(taken, slot, UINT32_MAX + 1ull + LONGEST));
+	for (uint32_t i = 0; i < GROUP; i++) {
+		assert_int_equal(taken[i].len, len[i]);
+		assert_int_equal(taken[i].off, slot[i].off);
+	}
 }
 
 /* Each kind in each place. */
@@ -233,6 +247,7 @@ static void packets_that_are_not_plain(void **state)
 	struct rawnet_slot bad[] = {good, good, good, good, good};
 	struct rn_data segs[GROUP], before[GROUP];
 	struct rawnet_slot slot[GROUP];
+	struct rn_packet taken[GROUP];
 	uint64_t bytes;
 
 	(void)state;
@@ -248,6 +263,7 @@ static void packets_that_are_not_plain(void **state)
 	for (uint32_t i = 0; i < GROUP * 5; i++) {
 		for (uint32_t k = 0; k < GROUP; k++)
 			slot[k] = k == i / 5 ? bad[i % 5] : good;
+		assert_false(take(taken, slot, 0x100000));
 		assert_false(point(segs, slot, 0x100000, &bytes));
 		assert_int_equal(bytes, 0);
 		assert_memory_equal(segs, before, sizeof(segs));

@@ -115,7 +115,7 @@ RN_PAIRS static inline bool rn_lanes_post(struct rn_data *wqe, const struct rawn
 
 #pragma GCC unroll 4
 	for (uint32_t i = 0; i < RN_LANES_GROUP / 2; i++) {
-		off[i] = rn_pair_and(rn_pair_at(&slot[2 * i]), p->start);
+		off[i] = rn_pair_once(rn_pair_and(rn_pair_at(&slot[2 * i]), p->start));
 		all = rn_pair_max32(all, off[i]);
 	}
 	if (__builtin_expect(!rn_pair_at_most(all, p->most), 0))
@@ -126,47 +126,88 @@ RN_PAIRS static inline bool rn_lanes_post(struct rn_data *wqe, const struct rawn
 	return true;
 }
 
-/* Of plain packets that go by reference: at most `longest` bytes, of `size` bytes at mem. */
-struct rn_lanes_pointing {
-	rn_pair least, most, mem, key;
+/* What makes a packet plain: no flags, at most `longest` bytes, and `span` bytes at its offset are
+ * inside memory. */
+struct rn_lanes_plain {
+	rn_pair least, most;
 };
 
-/* longest <= size, 14 <= longest < 2^16. */
-RN_PAIRS static inline struct rn_lanes_pointing rn_lanes_pointing(uint32_t longest, const void *mem,
-								  uint64_t size, uint32_t lkey_be)
+/* 14 <= longest < 2^16, span <= size. */
+RN_PAIRS static inline struct rn_lanes_plain rn_lanes_plain(uint32_t longest, uint32_t span,
+							    uint64_t size)
 {
-	const uint64_t last = size - longest < UINT32_MAX ? size - longest : UINT32_MAX;
+	const uint64_t last = size - span < UINT32_MAX ? size - span : UINT32_MAX;
 
-	return (struct rn_lanes_pointing) {
+	return (struct rn_lanes_plain) {
 		.least = rn_pair_same((uint32_t)-14, 0),
 		.most = rn_pair_same(longest - 14, last),
+	};
+}
+
+/* Are the packets of a group plain? packet: of each its length, and flags above it, in the lower
+ * half, its offset in the upper. */
+RN_PAIRS static inline bool rn_lanes_are_plain(const struct rawnet_slot *slot,
+					       const struct rn_lanes_plain *plain, rn_pair *packet)
+{
+	const rn_pair apart = rn_pair_order(0x0405060780808080, 0x0001020380808080);
+	rn_pair all = rn_pair_same(0, 0);
+
+#pragma GCC unroll 4
+	for (uint32_t i = 0; i < RN_LANES_GROUP / 2; i++) {
+		packet[i] = rn_pair_once(rn_pair_arrange(rn_pair_at(&slot[2 * i]), apart));
+		all = rn_pair_max32(all, rn_pair_add32(packet[i], plain->least));
+	}
+	return rn_pair_at_most(all, plain->most);
+}
+
+/* A plain packet. */
+struct rn_packet {
+	uint64_t len, off;
+};
+
+/* Those of a group. False: nothing was written. */
+RN_PAIRS static inline bool rn_lanes_packets(struct rn_packet *to, const struct rawnet_slot *slot,
+					     const struct rn_lanes_plain *plain)
+{
+	rn_pair packet[RN_LANES_GROUP / 2];
+
+	if (!rn_lanes_are_plain(slot, plain, packet))
+		return false;
+#pragma GCC unroll 4
+	for (uint32_t i = 0; i < RN_LANES_GROUP / 2; i++)
+		rn_pair_put(&to[2 * i], packet[i]);
+	return true;
+}
+
+/* Where packets are, for pointers to them. */
+struct rn_lanes_memory {
+	rn_pair mem, key;
+};
+
+RN_PAIRS static inline struct rn_lanes_memory rn_lanes_memory(const void *mem, uint32_t lkey_be)
+{
+	return (struct rn_lanes_memory) {
 		.mem = rn_pair_same(0, (uintptr_t)mem),
 		.key = rn_pair_same((uint64_t)lkey_be << 32, 0),
 	};
 }
 
-/* A group of pointers to packets; to *sum is added, in lane 0, how long they are. False: nothing
- * was written, since one is not plain, or the longest would not be inside memory at its place. What
- * is checked is what was loaded: flags and length in lane 0, the offset in lane 2. */
+/* Pointers to those of a group; to *sum is added, in lane 0, how long they are. False: nothing was
+ * written. */
 RN_PAIRS static inline bool rn_lanes_point(void *segs, const struct rawnet_slot *slot,
-					   const struct rn_lanes_pointing *p, rn_pair *sum)
+					   const struct rn_lanes_plain *plain,
+					   const struct rn_lanes_memory *memory, rn_pair *sum)
 {
-	const rn_pair apart = rn_pair_order(0x0405060780808080, 0x0001020380808080);
 	const rn_pair order = rn_pair_order(0x0302010080808080, 0x0f0e0d0c0b0a0908);
-	rn_pair packet[RN_LANES_GROUP / 2], all = rn_pair_same(0, 0);
+	rn_pair packet[RN_LANES_GROUP / 2];
 
-#pragma GCC unroll 4
-	for (uint32_t i = 0; i < RN_LANES_GROUP / 2; i++) {
-		packet[i] = rn_pair_arrange(rn_pair_at(&slot[2 * i]), apart);
-		all = rn_pair_max32(all, rn_pair_add32(packet[i], p->least));
-	}
-	if (!rn_pair_at_most(all, p->most))
+	if (!rn_lanes_are_plain(slot, plain, packet))
 		return false;
 #pragma GCC unroll 4
 	for (uint32_t i = 0; i < RN_LANES_GROUP / 2; i++) {
-		rn_pair v = rn_pair_arrange(rn_pair_add64(packet[i], p->mem), order);
+		rn_pair v = rn_pair_arrange(rn_pair_add64(packet[i], memory->mem), order);
 
-		rn_pair_put((uint8_t *)segs + 2 * i * RN_SEG, rn_pair_or(v, p->key));
+		rn_pair_put((uint8_t *)segs + 2 * i * RN_SEG, rn_pair_or(v, memory->key));
 		*sum = rn_pair_add32(*sum, packet[i]);
 	}
 	return true;

@@ -44,6 +44,13 @@ RN_PAIRS static inline void rn_pair_put(void *both, rn_pair v)
 	_mm256_storeu_si256(both, v);
 }
 
+/* Keeps the compiler from making it again of memory that somebody else may have written to. */
+RN_PAIRS static inline rn_pair rn_pair_once(rn_pair v)
+{
+	__asm__("" : "+x"(v));
+	return v;
+}
+
 RN_PAIRS static inline rn_pair rn_pair_new(uint64_t low0, uint64_t high0, uint64_t low1,
 					   uint64_t high1)
 {
@@ -155,6 +162,12 @@ static inline void rn_pair_put(void *both, rn_pair v)
 {
 	vst1q_u8(both, vreinterpretq_u8_u32(v.first));
 	vst1q_u8((uint8_t *)both + 16, vreinterpretq_u8_u32(v.second));
+}
+
+static inline rn_pair rn_pair_once(rn_pair v)
+{
+	__asm__("" : "+w"(v.first), "+w"(v.second));
+	return v;
 }
 
 static inline rn_pair rn_pair_new(uint64_t low0, uint64_t high0, uint64_t low1, uint64_t high1)
