@@ -164,7 +164,7 @@ static __attribute__((noinline)) uint32_t look(const struct rn_queue *q, uint32_
 	return i;
 }
 
-/* How rn_head_agrees_copied() looks at a packet, and it itself. */
+/* rn_head_agrees_copied(), or the same by pairs. */
 typedef bool agrees_copied(const struct rn_head *h, uint8_t *copy, const uint8_t *from,
 			   uint32_t len);
 
