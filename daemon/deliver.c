@@ -427,14 +427,11 @@ static struct rn_queue *only_queue(const struct rn_hwq *hwq, const struct rn_rul
 }
 
 /* A frame of another rule than the one before: who gets it, and those of its rule that follow. */
-static void turn_to(struct rn_burst *b, const struct rn_rule *rule, const struct rn_frame *f)
+static void turn_to(struct rn_burst *b, const struct rn_rule *rule, const struct rn_frame *f,
+		    const struct rn_key *key)
 {
 	rn_burst_end(b);
-	if (!rule) {
-		rn_count_port(b->hwq, RAWNET_P_RX_UNMATCHED, 1);
-		return;
-	}
-	deliver_keyed(b->hwq, rule, f, &b->hwq->last.key);
+	deliver_keyed(b->hwq, rule, f, key);
 	b->q = only_queue(b->hwq, rule, &b->index);
 	b->rule = b->q ? rule : NULL;
 }
@@ -478,14 +475,12 @@ static inline bool put(struct rn_burst *b, const uint8_t *data, uint32_t len)
 	return true;
 }
 
-void rn_burst_frame(struct rn_burst *b, const uint8_t *data, uint32_t len)
+static inline void give_next(struct rn_burst *b, const struct rn_rule *rule, const uint8_t *data,
+			     uint32_t len, const struct rn_key *key)
 {
-	const struct rn_last *last = &b->hwq->last;
-	const struct rn_rule *rule;
 	struct rn_frame f;
 
-	rule = is_known(last, data, len, -1) ? last->rule : look_up(b->hwq, data, len, -1);
-	if (rule && rule == b->rule) {
+	if (rule == b->rule) {
 		b->frames++;
 		b->bytes += len;
 		if (put(b, data, len))
@@ -495,5 +490,23 @@ void rn_burst_frame(struct rn_burst *b, const uint8_t *data, uint32_t len)
 		return;
 	}
 	rn_frame_init(&f, data, len);
-	turn_to(b, rule, &f);
+	turn_to(b, rule, &f, key);
+}
+
+void rn_burst_frame(struct rn_burst *b, const uint8_t *data, uint32_t len)
+{
+	const struct rn_last *last = &b->hwq->last;
+	const struct rn_rule *rule;
+
+	rule = is_known(last, data, len, -1) ? last->rule : look_up(b->hwq, data, len, -1);
+	if (rule)
+		give_next(b, rule, data, len, &last->key);
+	else
+		rn_count_port(b->hwq, RAWNET_P_RX_UNMATCHED, 1);
+}
+
+void rn_burst_ruled(struct rn_burst *b, const struct rn_rule *rule, const uint8_t *data,
+		    uint32_t len)
+{
+	give_next(b, rule, data, len, NULL);
 }

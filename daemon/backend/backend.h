@@ -217,6 +217,9 @@ struct rn_burst {
 };
 void rn_burst_begin(struct rn_burst *burst, struct rn_hwq *hwq);
 void rn_burst_frame(struct rn_burst *burst, const uint8_t *data, uint32_t len);
+/* Of a rule that the backend has found. */
+void rn_burst_ruled(struct rn_burst *burst, const struct rn_rule *rule, const uint8_t *data,
+		    uint32_t len);
 void rn_burst_end(struct rn_burst *burst);
 
 /* Poller: gives the frame to one queue, whatever the rules say; for copies. index: of the rule, or

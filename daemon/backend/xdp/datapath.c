@@ -13,6 +13,7 @@
 #include "xdp.h"
 
 #define RN_XDP_FRAME_PARTS 8u
+#define FETCH_AHEAD	   2u
 
 /* ---- receive ---- */
 
@@ -74,37 +75,71 @@ static bool take_verdict(const struct xdp_queue *xq, uint8_t *data, uint32_t *ha
 	return true;
 }
 
-static const struct rn_rule *classify(const struct rn_port *port, const struct rn_frame *f)
+static const struct rn_rule *classify(const struct rn_port *port, const uint8_t *data, uint32_t len)
 {
 	struct rn_headers headers;
 	struct rn_key key;
 
-	rn_key_parse(f->piece[0].data, f->piece[0].len, f->tci, &key, &headers);
+	rn_key_parse(data, len, -1, &key, &headers);
 	return rn_steer_classify(port->steer, &key, headers.flags);
 }
 
-static void take_frame(struct xdp_queue *xq, struct rn_xsk *x, uint32_t at, uint32_t parts)
+/* A frame of one chunk, as nearly all are. */
+static void take_chunk(struct xdp_queue *xq, struct rn_burst *b, uint8_t *data, uint32_t len,
+		       const struct rn_rule *rule)
 {
-	struct rn_hwq *hwq = &xq->hwq;
-	uint8_t *first = x->umem + xsk_ring_cons__rx_desc(&x->rx, at)->addr;
-	const struct rn_rule *rule;
 	struct rn_frame f;
-	uint32_t handle;
-	bool told = take_verdict(xq, first, &handle);
 
-	if (!describe(xq, x, at, parts, &f)) {
-		rn_count_port(hwq, RAWNET_P_RX_DROP_LONG, 1);
+	if (!xq->local || !rn_offload_complete(data, len)) {
+		rn_burst_ruled(b, rule, data, len);
 		return;
 	}
-	rule = told ? rn_steer_handle(hwq->port->steer, handle) : classify(hwq->port, &f);
-	if (!rule) {
-		rn_count_port(hwq, RAWNET_P_RX_DROP_STALE, 1);
+	rn_frame_init(&f, data, len);
+	f.completed = true;
+	rn_deliver(&xq->hwq, rule, &f);
+}
+
+static void take_chunks(struct xdp_queue *xq, struct rn_xsk *x, uint32_t at, uint32_t parts,
+			const struct rn_rule *rule)
+{
+	struct rn_frame f;
+
+	if (!describe(xq, x, at, parts, &f)) {
+		rn_count_port(&xq->hwq, RAWNET_P_RX_DROP_LONG, 1);
 		return;
 	}
 	if (xq->local)
 		f.completed =
 			rn_offload_complete((uint8_t *)(uintptr_t)f.piece[0].data, f.piece[0].len);
-	rn_deliver(hwq, rule, &f);
+	rn_deliver(&xq->hwq, rule, &f);
+}
+
+static void take_frame(struct xdp_queue *xq, struct rn_xsk *x, struct rn_burst *b, uint32_t at,
+		       uint32_t parts)
+{
+	const struct xdp_desc *d = xsk_ring_cons__rx_desc(&x->rx, at);
+	const struct rn_steer *steer = xq->hwq.port->steer;
+	uint8_t *data = x->umem + d->addr;
+	const struct rn_rule *rule;
+	uint32_t handle;
+
+	rule = take_verdict(xq, data, &handle) ? rn_steer_handle(steer, handle)
+					       : classify(xq->hwq.port, data, d->len);
+	if (!rule)
+		rn_count_port(&xq->hwq, RAWNET_P_RX_DROP_STALE, 1);
+	else if (parts == 1)
+		take_chunk(xq, b, data, d->len, rule);
+	else
+		take_chunks(xq, x, at, parts, rule);
+}
+
+/* The verdict is at the end of one cache line, the frame's headers are in the next. */
+static void fetch(const struct rn_xsk *x, uint32_t at)
+{
+	const uint8_t *data = x->umem + xsk_ring_cons__rx_desc(&x->rx, at)->addr;
+
+	__builtin_prefetch(data - sizeof(struct rn_xdp_verdict));
+	__builtin_prefetch(data);
 }
 
 unsigned rn_xdp_rx(struct rn_hwq *hwq, unsigned budget)
@@ -112,6 +147,7 @@ unsigned rn_xdp_rx(struct rn_hwq *hwq, unsigned budget)
 	struct xdp_queue *xq = xdp_queue_of(hwq);
 	struct rn_xsk *x = rcu_dereference(xq->xsk);
 	uint32_t at, n, done = 0, parts;
+	struct rn_burst burst;
 	unsigned frames = 0;
 
 	if (!x)
@@ -126,16 +162,14 @@ unsigned rn_xdp_rx(struct rn_hwq *hwq, unsigned budget)
 		}
 		return 0;
 	}
+	rn_burst_begin(&burst, hwq);
 	for (; done < n && (parts = frame_parts(x, at + done, n - done)); done += parts) {
-		if (done + parts < n) {
-			const struct xdp_desc *next =
-				xsk_ring_cons__rx_desc(&x->rx, at + done + parts);
-
-			__builtin_prefetch(x->umem + next->addr - sizeof(struct rn_xdp_verdict));
-		}
-		take_frame(xq, x, at + done, parts);
+		if (done + FETCH_AHEAD < n)
+			fetch(x, at + done + FETCH_AHEAD);
+		take_frame(xq, x, &burst, at + done, parts);
 		frames++;
 	}
+	rn_burst_end(&burst);
 	if (!done) { /* longer than the budget: no frame of ours is */
 		rn_count_port(hwq, RAWNET_P_RX_DROP_LONG, 1);
 		done = n;
