@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * From what the device says of a packet to its slot. Pure functions, in two kinds that make the
- * same slots: with 64-bit numbers (rn_slot_*), and with one instruction that brings the bytes of
- * length, hash and address to where a slot has them (rn_lanes_*). arm64 always has it, x86-64 with
- * SSSE3, which has to be asked for.
+ * From what the device says of a packet to its slot, and from slots to segments. Pure functions.
+ * Slots are made in two kinds that agree: one at a time with 64-bit numbers (rn_slot_*), and two
+ * with one instruction that brings the bytes of length, hash and address to where slots have them
+ * (rn_lanes_*, pair.h). What is the same for all packets of a run is added.
  *
- * A slot is four lanes of 32 bits: offset; length and flags; rule and tag; hash. What is the same
- * for all packets of a run is added: an offset is the lower half of the buffer's address less that
- * of packet memory, and the other sums have no bit in common.
+ * A slot is four lanes of 32 bits: offset; length and flags; rule and tag; hash. An offset is the
+ * lower half of the buffer's address less that of packet memory, and the other sums have no bit in
+ * common.
  */
 #ifndef RN_MLX5_LANES_H
 #define RN_MLX5_LANES_H
@@ -17,6 +17,7 @@
 #include <string.h>
 
 #include "cqe.h"
+#include "pair.h"
 #include "wqe.h"
 
 /* What the slots of a run have in common. */
@@ -44,94 +45,172 @@ static inline uint64_t rn_slot_mini(uint64_t *slot, const struct rn_mini *mini,
 	return len;
 }
 
-/* ---- with lanes ---- */
+/* ---- with lanes, two at a time ---- */
 
-typedef uint8_t rn_lanes __attribute__((vector_size(16)));
-typedef uint16_t rn_lanes16 __attribute__((vector_size(16)));
-typedef uint32_t rn_lanes32 __attribute__((vector_size(16)));
-typedef uint64_t rn_lanes64 __attribute__((vector_size(16)));
-
-#if defined(__x86_64__)
-
-#include <tmmintrin.h>
-
-#define RN_LANES __attribute__((target("ssse3")))
-
-static inline bool rn_lanes_here(void)
+RN_PAIRS static inline rn_pair rn_lanes_common(const struct rn_slot_common *c)
 {
-	return __builtin_cpu_supports("ssse3");
+	return rn_pair_same((uint32_t)-c->base | (c->flags & 0xffffffff00000000), c->rule);
 }
 
-RN_LANES static inline rn_lanes rn_lanes_arrange(rn_lanes v, rn_lanes order)
+/* v: hash and length, then whatever; all big-endian, as are the addresses of the requests. Two
+ * slots are written; what is returned has the packets' lengths in lane 1. */
+RN_PAIRS static inline rn_pair rn_lanes_put(void *slots, rn_pair v, const struct rn_data *wqe,
+					    rn_pair common)
 {
-	return (rn_lanes)_mm_shuffle_epi8((__m128i)v, (__m128i)order);
+	const rn_pair order = rn_pair_order(0x0f0e0d0c07068080, 0x8080808003020100);
+	const rn_pair packets = rn_pair_arrange(rn_pair_upper(v, rn_pair_at(wqe)), order);
+
+	rn_pair_put(slots, rn_pair_add32(packets, common));
+	return packets;
 }
 
-#elif defined(__aarch64__)
-
-#include <arm_neon.h>
-
-#define RN_LANES
-
-static inline bool rn_lanes_here(void)
+RN_PAIRS static inline rn_pair rn_lanes_minis(void *slots, const struct rn_mini *mini,
+					      const struct rn_data *wqe, rn_pair common)
 {
+	return rn_lanes_put(slots, rn_pair_spread(mini), wqe, common);
+}
+
+/* The same bytes, from `at` on, of two completions. */
+RN_PAIRS static inline rn_pair rn_lanes_of(const struct rn_cqe *e, size_t at)
+{
+	return rn_pair_of((const uint8_t *)&e[0] + at, (const uint8_t *)&e[1] + at);
+}
+
+RN_PAIRS static inline rn_pair rn_lanes_cqes(void *slots, const struct rn_cqe *e,
+					     const struct rn_data *wqe, rn_pair common)
+{
+	const rn_pair hash = rn_lanes_of(e, offsetof(struct rn_cqe, rss_hash));
+	const rn_pair len = rn_lanes_of(e, offsetof(struct rn_cqe, byte_cnt) - 4);
+
+	return rn_lanes_put(slots, rn_pair_lane1(hash, len), wqe, common);
+}
+
+/* ---- from a client's slots to segments that the device reads ---- */
+
+#define RN_LANES_GROUP 8u /* slots that are checked and then used, all or none */
+
+/* Of buffers that the client posts: offsets are what `start` leaves of them, and below limit. */
+struct rn_lanes_posting {
+	rn_pair start, most, rest;
+};
+
+RN_PAIRS static inline struct rn_lanes_posting
+rn_lanes_posting(uint32_t start, uint64_t limit, uint64_t base, uint32_t len, uint32_t lkey_be)
+{
+	return (struct rn_lanes_posting) {
+		.start = rn_pair_same(start, 0),
+		.most = rn_pair_same(limit - 1, 0),
+		/* The offset makes an address of the lower half; the upper one is as it will be. */
+		.rest = rn_pair_same(base, htobe32(len) | (uint64_t)lkey_be << 32),
+	};
+}
+
+/* A group of receive requests. False: a slot names no buffer, and nothing was written. What is
+ * checked is what was loaded. */
+RN_PAIRS static inline bool rn_lanes_post(struct rn_data *wqe, const struct rawnet_slot *slot,
+					  const struct rn_lanes_posting *p)
+{
+	const rn_pair order = rn_pair_order(0x08090a0b0c0d0e0f, 0x0706050403020100);
+	rn_pair off[RN_LANES_GROUP / 2], all = rn_pair_same(0, 0);
+
+#pragma GCC unroll 4
+	for (uint32_t i = 0; i < RN_LANES_GROUP / 2; i++) {
+		off[i] = rn_pair_once(rn_pair_and(rn_pair_at(&slot[2 * i]), p->start));
+		all = rn_pair_max32(all, off[i]);
+	}
+	if (__builtin_expect(!rn_pair_at_most(all, p->most), 0))
+		return false;
+#pragma GCC unroll 4
+	for (uint32_t i = 0; i < RN_LANES_GROUP / 2; i++)
+		rn_pair_put(&wqe[2 * i], rn_pair_arrange(rn_pair_add64(off[i], p->rest), order));
 	return true;
 }
 
-static inline rn_lanes rn_lanes_arrange(rn_lanes v, rn_lanes order)
+/* What makes a packet plain: no flags, at most `longest` bytes, and `span` bytes at its offset are
+ * inside memory. */
+struct rn_lanes_plain {
+	rn_pair least, most;
+};
+
+/* 14 <= longest < 2^16, span <= size. */
+RN_PAIRS static inline struct rn_lanes_plain rn_lanes_plain(uint32_t longest, uint32_t span,
+							    uint64_t size)
 {
-	return (rn_lanes)vqtbl1q_u8((uint8x16_t)v, (uint8x16_t)order);
+	const uint64_t last = size - span < UINT32_MAX ? size - span : UINT32_MAX;
+
+	return (struct rn_lanes_plain) {
+		.least = rn_pair_same((uint32_t)-14, 0),
+		.most = rn_pair_same(longest - 14, last),
+	};
 }
 
-#endif
-
-/* From hash, length and address, all big-endian, 4 + 4 + 8 bytes; 0x80: zero. */
-#define RN_LANES_ORDER \
-	((rn_lanes) {15, 14, 13, 12, 7, 6, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 3, 2, 1, 0})
-
-static inline rn_lanes32 rn_lanes_common(const struct rn_slot_common *c)
+/* Are the packets of a group plain? packet: of each its length, and flags above it, in the lower
+ * half, its offset in the upper. */
+RN_PAIRS static inline bool rn_lanes_are_plain(const struct rawnet_slot *slot,
+					       const struct rn_lanes_plain *plain, rn_pair *packet)
 {
-	return (rn_lanes32) {(uint32_t)-c->base, (uint32_t)(c->flags >> 32), (uint32_t)c->rule,
-			     (uint32_t)(c->rule >> 32)};
+	const rn_pair apart = rn_pair_order(0x0405060780808080, 0x0001020380808080);
+	rn_pair all = rn_pair_same(0, 0);
+
+#pragma GCC unroll 4
+	for (uint32_t i = 0; i < RN_LANES_GROUP / 2; i++) {
+		packet[i] = rn_pair_once(rn_pair_arrange(rn_pair_at(&slot[2 * i]), apart));
+		all = rn_pair_max32(all, rn_pair_add32(packet[i], plain->least));
+	}
+	return rn_pair_at_most(all, plain->most);
 }
 
-static inline rn_lanes rn_lanes_pair(const void *first, const void *second)
-{
-	rn_lanes64 v;
-	uint64_t a, b;
+/* A plain packet. */
+struct rn_packet {
+	uint64_t len, off;
+};
 
-	memcpy(&a, first, sizeof(a));
-	memcpy(&b, second, sizeof(b));
-	v = (rn_lanes64) {a, b};
-	return (rn_lanes)v;
+/* Those of a group. False: nothing was written. */
+RN_PAIRS static inline bool rn_lanes_packets(struct rn_packet *to, const struct rawnet_slot *slot,
+					     const struct rn_lanes_plain *plain)
+{
+	rn_pair packet[RN_LANES_GROUP / 2];
+
+	if (!rn_lanes_are_plain(slot, plain, packet))
+		return false;
+#pragma GCC unroll 4
+	for (uint32_t i = 0; i < RN_LANES_GROUP / 2; i++)
+		rn_pair_put(&to[2 * i], packet[i]);
+	return true;
 }
 
-/* The slot is written; what is returned has the packet's length in lane 1. */
-RN_LANES static inline rn_lanes32 rn_lanes_put(uint64_t *slot, rn_lanes v, rn_lanes32 common)
-{
-	rn_lanes32 packet = (rn_lanes32)rn_lanes_arrange(v, RN_LANES_ORDER), sum = packet + common;
+/* Where packets are, for pointers to them. */
+struct rn_lanes_memory {
+	rn_pair mem, key;
+};
 
-	memcpy(slot, &sum, sizeof(sum));
-	return packet;
+RN_PAIRS static inline struct rn_lanes_memory rn_lanes_memory(const void *mem, uint32_t lkey_be)
+{
+	return (struct rn_lanes_memory) {
+		.mem = rn_pair_same(0, (uintptr_t)mem),
+		.key = rn_pair_same((uint64_t)lkey_be << 32, 0),
+	};
 }
 
-RN_LANES static inline rn_lanes32 rn_lanes_mini(uint64_t *slot, const struct rn_mini *mini,
-						const struct rn_data *wqe, rn_lanes32 common)
+/* Pointers to those of a group; to *sum is added, in lane 0, how long they are. False: nothing was
+ * written. */
+RN_PAIRS static inline bool rn_lanes_point(void *segs, const struct rawnet_slot *slot,
+					   const struct rn_lanes_plain *plain,
+					   const struct rn_lanes_memory *memory, rn_pair *sum)
 {
-	return rn_lanes_put(slot, rn_lanes_pair(mini, &wqe->addr), common);
-}
+	const rn_pair order = rn_pair_order(0x0302010080808080, 0x0f0e0d0c0b0a0908);
+	rn_pair packet[RN_LANES_GROUP / 2];
 
-/* Of a completion of 64 bytes the hash and what stands behind it are one number; the length, for
- * which 16 bits do, takes that one's end. */
-RN_LANES static inline rn_lanes32 rn_lanes_cqe(uint64_t *slot, const struct rn_cqe *e,
-					       const struct rn_data *wqe, rn_lanes32 common)
-{
-	rn_lanes16 v = (rn_lanes16)rn_lanes_pair(&e->rss_hash, &wqe->addr);
-	uint16_t len;
+	if (!rn_lanes_are_plain(slot, plain, packet))
+		return false;
+#pragma GCC unroll 4
+	for (uint32_t i = 0; i < RN_LANES_GROUP / 2; i++) {
+		rn_pair v = rn_pair_arrange(rn_pair_add64(packet[i], memory->mem), order);
 
-	memcpy(&len, (const uint8_t *)&e->byte_cnt + 2, sizeof(len));
-	v[3] = len;
-	return rn_lanes_put(slot, (rn_lanes)v, common);
+		rn_pair_put((uint8_t *)segs + 2 * i * RN_SEG, rn_pair_or(v, memory->key));
+		*sum = rn_pair_add32(*sum, packet[i]);
+	}
+	return true;
 }
 
 #endif

@@ -5,6 +5,7 @@
  * time. What the slot says else is the client's own, and is not looked at.
  */
 #include "../../ring.h"
+#include "lanes.h"
 #include "mlx5.h"
 
 static __attribute__((noinline, cold)) void post_trash(struct rn_mlx5_rx *rx, struct rn_data *wqe)
@@ -32,6 +33,21 @@ static inline void post_slot(struct rn_mlx5_rx *rx, const struct posting *p,
 		post_trash(rx, wqe);
 }
 
+/* Whole groups at the front of n slots, in which each names a buffer: how many slots. */
+RN_PAIRS static __attribute__((noinline)) uint32_t post_groups(const struct rn_mlx5_rx *rx,
+							       const struct posting *p,
+							       const struct rawnet_slot *slot,
+							       struct rn_data *wqe, uint32_t n)
+{
+	const struct rn_lanes_posting lanes =
+		rn_lanes_posting(p->start, p->limit, p->base, rx->length, rx->lkey_be);
+	uint32_t done = 0;
+
+	while (n - done >= RN_LANES_GROUP && rn_lanes_post(&wqe[done], &slot[done], &lanes))
+		done += RN_LANES_GROUP;
+	return done;
+}
+
 static __attribute__((noinline)) void post_run(const struct rn_queue *q, struct rn_mlx5_rx *rx,
 					       uint32_t n)
 {
@@ -41,15 +57,14 @@ static __attribute__((noinline)) void post_run(const struct rn_queue *q, struct 
 				  .limit = (uint64_t)q->n_bufs << q->buf_shift,
 				  .base = rx->base + q->headroom};
 
-	for (; n >= RN_MLX5_GROUP; n -= RN_MLX5_GROUP) {
-#pragma GCC unroll 8
-		for (uint32_t i = 0; i < RN_MLX5_GROUP; i++)
+	uint32_t i = 0;
+
+	while (i < n) {
+		if (rn_pairs_here())
+			i += post_groups(rx, &p, &slot[i], &wqe[i], n - i);
+		for (uint32_t k = 0; k < RN_LANES_GROUP && i < n; k++, i++)
 			post_slot(rx, &p, &slot[i], &wqe[i]);
-		slot += RN_MLX5_GROUP;
-		wqe += RN_MLX5_GROUP;
 	}
-	for (; n; n--)
-		post_slot(rx, &p, slot++, wqe++);
 }
 
 /* n posted slots become requests, and are rung once. The record counts requests, never more than

@@ -12,6 +12,7 @@
 
 #include "../../police_hint.h"
 #include "../../poller.h"
+#include "lanes.h"
 #include "ways.h"
 
 /* What all packets of a run are checked by, and what they add up to. What may be for another client
@@ -37,6 +38,28 @@ static inline const struct rawnet_slot *next_slot(const struct rn_ring *r)
 
 /* ---- by reference ---- */
 
+/* Pointers to whole groups at the front of n packets: how many. */
+RN_PAIRS static __attribute__((noinline)) uint32_t refer_groups(const struct run *run,
+								const struct rawnet_slot *slot,
+								uint8_t *at, uint32_t n,
+								uint64_t *bytes)
+{
+	const struct rn_queue *q = run->q;
+	const uint32_t longest = rn_least(run->longest, UINT16_MAX);
+	const struct rn_lanes_plain plain = rn_lanes_plain(longest, longest, q->mem_size);
+	const struct rn_lanes_memory memory = rn_lanes_memory(q->mem, run->b->tx->lkey_be);
+	rn_pair sum = rn_pair_same(0, 0);
+	uint32_t done = 0;
+
+	if (q->mem_size < longest)
+		return 0;
+	while (n - done >= RN_LANES_GROUP &&
+	       rn_lanes_point(at + done * RN_SEG, &slot[done], &plain, &memory, &sum))
+		done += RN_LANES_GROUP;
+	*bytes += rn_pair_sum_lane0(sum);
+	return done;
+}
+
 /* Pointers to the next n packets, or to those before the first that is not plain: how many. */
 static __attribute__((noinline)) uint32_t refer_some(struct run *run, uint8_t *at, uint32_t n)
 {
@@ -45,9 +68,12 @@ static __attribute__((noinline)) uint32_t refer_some(struct run *run, uint8_t *a
 	const uint64_t mem = (uintptr_t)q->mem;
 	const uint32_t lkey = run->b->tx->lkey_be, longest = run->longest;
 	uint64_t bytes = 0;
-	uint32_t i;
+	uint32_t i = 0;
 
-	for (i = 0; i < n; i++, at += RN_SEG) {
+	if (rn_pairs_here())
+		i = refer_groups(run, slot, at, n, &bytes);
+	at += i * RN_SEG;
+	for (; i < n; i++, at += RN_SEG) {
 		uint64_t w = next_word(slot, i);
 
 		if (!rn_is_plain(q, w, longest, rn_word_len(w)))
@@ -93,49 +119,95 @@ static inline uint64_t in_lines(uint64_t len)
 	return (len + RN_TX_LINE - 1) / RN_TX_LINE * RN_TX_LINE;
 }
 
-/* Copies the words of the next slots, up to the first that is not a plain packet of at most
- * `longest`, and asks for the packets: how many. */
+/* Copies what whole groups at the front of n slots say, if all in them are plain, and asks for the
+ * packets: how many. */
+RN_PAIRS static __attribute__((noinline)) uint32_t look_at_groups(const struct rn_queue *q,
+								  uint32_t longest,
+								  const struct rawnet_slot *slot,
+								  struct rn_packet *p, uint32_t n)
+{
+	const struct rn_lanes_plain plain = rn_lanes_plain(longest, MOST, q->mem_size);
+	const uint8_t *mem = q->mem;
+	uint32_t done = 0;
+
+	if (q->mem_size < MOST)
+		return 0;
+	for (; n - done >= RN_LANES_GROUP && rn_lanes_packets(&p[done], &slot[done], &plain);
+	     done += RN_LANES_GROUP) {
+#pragma GCC unroll 8
+		for (uint32_t i = 0; i < RN_LANES_GROUP; i++)
+			__builtin_prefetch(mem + p[done + i].off);
+	}
+	return done;
+}
+
+/* Copies what the next slots say, up to the first that is not a plain packet of at most `longest`,
+ * and asks for the packets: how many. */
 static __attribute__((noinline)) uint32_t look(const struct rn_queue *q, uint32_t longest,
-					       uint64_t *word, uint32_t most)
+					       struct rn_packet *p, uint32_t most)
 {
 	const struct rawnet_slot *slot = next_slot(&q->tx);
 	const uint8_t *mem = q->mem;
-	uint32_t i;
+	uint32_t i = 0;
 
 	most = rn_least(most, rn_to_end(q->tx.next, q->tx.mask));
-	for (i = 0; i < most; i++) {
+	if (rn_pairs_here())
+		i = look_at_groups(q, longest, slot, p, most);
+	for (; i < most; i++) {
 		uint64_t w = next_word(slot, i);
 
 		if (!rn_is_plain(q, w, longest, MOST))
 			break;
 		__builtin_prefetch(mem + rn_word_off(w));
-		word[i] = w;
+		p[i] = (struct rn_packet) {rn_word_len(w), rn_word_off(w)};
 	}
 	return i;
+}
+
+/* rn_head_agrees_copied(), or the same by pairs. */
+typedef bool agrees_copied(const struct rn_head *h, uint8_t *copy, const uint8_t *from,
+			   uint32_t len);
+
+RN_PAIRS static inline bool pairs_agree_copied(const struct rn_head *h, uint8_t *copy,
+					       const uint8_t *from, uint32_t len)
+{
+	rn_pair differs = rn_pair_same(0, 0);
+
+#pragma GCC unroll 2
+	for (uint32_t i = 0; i < RN_HEAD_SPAN; i += sizeof(rn_pair)) {
+		const rn_pair x = rn_pair_once(rn_pair_at(from + i));
+		const rn_pair other = rn_pair_xor(x, rn_pair_at(h->value + i));
+
+		rn_pair_put(copy + i, x);
+		differs = rn_pair_or(differs, rn_pair_and(other, rn_pair_at(h->mask + i)));
+	}
+	return rn_head_fits(h, copy, len) && rn_pair_is_zero(differs);
 }
 
 /* Whole lines are copied into the open request, of which the packet's bytes are a part, as long as
  * there is room for them; then the copy is checked. Ends before the first packet that does not
  * agree with `head`, or may be for another client: how many. */
-static __attribute__((noinline)) uint32_t
-copy_some(struct run *run, uint8_t *at, const struct rn_head *as, const uint64_t *word, uint32_t n)
+static inline __attribute__((always_inline)) uint32_t copy_each(struct run *run, uint8_t *at,
+								const struct rn_head *as,
+								const struct rn_packet *p,
+								uint32_t n, agrees_copied *agrees)
 {
 	const struct rn_queue *q = run->q;
 	struct rn_mlx5_batch *b = run->b;
 	const struct rn_macs *macs = run->macs;
 	const struct rn_head head = *as;
 	const uint8_t *mem = q->mem, *start = at, *end = b->open + (size_t)b->limit * RN_SEG;
-	const uint64_t *next = word;
+	const struct rn_packet *next = p;
 	uint64_t bytes = 0;
 
-	for (; next != word + n; next++) {
-		const uint64_t len = rn_word_len(*next);
-		const uint8_t *from = mem + rn_word_off(*next);
+	for (; next != p + n; next++) {
+		const uint64_t len = next->len;
+		const uint8_t *from = mem + next->off;
 		uint8_t *copy = at + RN_SEG_INLINE_HEAD;
 
 		if (copy > end - MOST && copy + in_lines(len) > end)
 			break;
-		if (!rn_head_agrees_copied(&head, copy, from, (uint32_t)len))
+		if (!agrees(&head, copy, from, (uint32_t)len))
 			break;
 		if (macs && rn_switch_may(q, macs, copy))
 			break;
@@ -148,7 +220,23 @@ copy_some(struct run *run, uint8_t *at, const struct rn_head *as, const uint64_t
 	}
 	rn_send_add(b, (uint32_t)(at - start) / RN_SEG, false);
 	run->bytes += bytes;
-	return (uint32_t)(next - word);
+	return (uint32_t)(next - p);
+}
+
+RN_PAIRS static __attribute__((noinline)) uint32_t copy_some_by_pairs(struct run *run, uint8_t *at,
+								      const struct rn_head *as,
+								      const struct rn_packet *p,
+								      uint32_t n)
+{
+	return copy_each(run, at, as, p, n, pairs_agree_copied);
+}
+
+static __attribute__((noinline)) uint32_t copy_some(struct run *run, uint8_t *at,
+						    const struct rn_head *as,
+						    const struct rn_packet *p, uint32_t n)
+{
+	return rn_pairs_here() ? copy_some_by_pairs(run, at, as, p, n)
+			       : copy_each(run, at, as, p, n, rn_head_agrees_copied);
 }
 
 /* Every frame agrees with it. */
@@ -171,14 +259,15 @@ enum placed {
 
 /* One that the loop does not know: policed as a whole. It has its place, unless there is no room.
  */
-static __attribute__((noinline)) enum placed copy_one(struct run *run, uint8_t *at, uint64_t w)
+static __attribute__((noinline)) enum placed copy_one(struct run *run, uint8_t *at,
+						      const struct rn_packet *p)
 {
 	struct rn_queue *q = run->q;
 	uint8_t *copy = at + RN_SEG_INLINE_HEAD;
-	uint32_t len = rn_word_len(w);
+	uint32_t len = (uint32_t)p->len;
 	int why = 0;
 
-	rn_copy_lines(copy, q->mem + rn_word_off(w), len);
+	rn_copy_lines(copy, q->mem + p->off, len);
 	if (q->police)
 		why = rn_police(q, copy, len, -1);
 	if (why) {
@@ -198,23 +287,23 @@ static uint32_t copy_short(struct run *run, uint32_t most)
 {
 	struct rn_queue *q = run->q;
 	struct rn_mlx5_batch *b = run->b;
-	uint64_t word[RN_POLLER_BURST];
+	struct rn_packet p[RN_POLLER_BURST];
 	uint32_t n, i, did;
 
-	n = look(q, rn_least(run->longest, RN_MLX5_INLINE), word, rn_least(most, RN_POLLER_BURST));
+	n = look(q, rn_least(run->longest, RN_MLX5_INLINE), p, rn_least(most, RN_POLLER_BURST));
 	for (i = 0; i < n; i += did) {
-		uint32_t segs = (uint32_t)in_lines(rn_word_len(word[i])) / RN_SEG + 1;
+		uint32_t segs = (uint32_t)in_lines(p[i].len) / RN_SEG + 1;
 		uint8_t *at = rn_send_slot(b, segs, 0, b->tx->vouched_be);
 		const struct rn_head *head = expected(q);
 		enum placed placed;
 
 		if (!at)
 			break;
-		did = head ? copy_some(run, at, head, &word[i], n - i) : 0;
+		did = head ? copy_some(run, at, head, &p[i], n - i) : 0;
 		run->packets += did;
 		if (did)
 			continue;
-		placed = copy_one(run, at, word[i]);
+		placed = copy_one(run, at, &p[i]);
 		if (placed == NO_PLACE)
 			break;
 		run->packets += placed == PLACED;

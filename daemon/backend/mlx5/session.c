@@ -106,27 +106,42 @@ static __attribute__((noinline)) uint64_t put_numbers(const struct rn_queue *q,
 	return bytes;
 }
 
-RN_LANES static __attribute__((noinline)) uint64_t
+/* The same of whole arrays. */
+RN_PAIRS static __attribute__((noinline)) uint64_t
 put_lanes(const struct rn_queue *q, const struct rn_mlx5_rx *rx, uint32_t n)
 {
 	struct part p = next_part(q, rx, n);
-	const rn_lanes32 common = rn_lanes_common(&p.common);
-	const struct rn_mini *mini;
-	rn_lanes32 sum = {0};
-	uint32_t k;
+	const rn_pair common = rn_lanes_common(&p.common);
+	rn_pair sum = rn_pair_same(0, 0);
 
-	for (; p.n; pass(&p, k)) {
-		k = next_array(&p, &mini);
-		if (k < RN_MINIS) {
-			for (uint32_t i = 0; i < k; i++)
-				sum += rn_lanes_mini(&p.slot[2 * i], &mini[i], &p.wqe[i], common);
-			continue;
-		}
-#pragma GCC unroll 8
-		for (uint32_t i = 0; i < RN_MINIS; i++)
-			sum += rn_lanes_mini(&p.slot[2 * i], &mini[i], &p.wqe[i], common);
+	for (; p.n; pass(&p, RN_MINIS)) {
+		const struct rn_mini *mini = rn_mini_in(p.ring, p.cq_mask, p.ci, p.at);
+
+#pragma GCC unroll 4
+		for (uint32_t i = 0; i < RN_MINIS; i += 2)
+			sum = rn_pair_add32(sum, rn_lanes_minis(&p.slot[2 * i], &mini[i], &p.wqe[i],
+								common));
 	}
-	return sum[1];
+	return rn_pair_sum_lane1(sum);
+}
+
+/* The next packets, at most n: how many were put. With lanes, whole arrays; without, or up to the
+ * next array and behind the last, one at a time. */
+static inline uint32_t put(const struct rn_queue *q, const struct rn_mlx5_rx *rx, uint32_t n,
+			   uint64_t *bytes)
+{
+	const uint32_t within = rx->session_at % RN_MINIS;
+
+	if (!rn_pairs_here()) {
+		*bytes += put_numbers(q, rx, n);
+	} else if (within || n < RN_MINIS) {
+		n = rn_least(n, RN_MINIS - within);
+		*bytes += put_numbers(q, rx, n);
+	} else {
+		n -= n % RN_MINIS;
+		*bytes += put_lanes(q, rx, n);
+	}
+	return n;
 }
 
 void rn_session_take(struct rn_queue *q, struct rn_mlx5_rx *rx, struct rn_rx_burst *b,
@@ -141,8 +156,7 @@ void rn_session_take(struct rn_queue *q, struct rn_mlx5_rx *rx, struct rn_rx_bur
 			session_one(q, rx, b);
 			continue;
 		}
-		n = rn_rx_run(q, rx, left);
-		b->bytes += rn_lanes_here() ? put_lanes(q, rx, n) : put_numbers(q, rx, n);
+		n = put(q, rx, rn_rx_run(q, rx, left), &b->bytes);
 		rx->session_at += n;
 		rn_rx_took(q, rx, b, n);
 	}

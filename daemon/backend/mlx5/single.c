@@ -99,41 +99,76 @@ static inline void alike_pass(struct alike_run *r, uint32_t n)
 	r->tail += n * RN_CQE_TAIL_NEXT;
 }
 
-/* The first four, if all are alike. */
-static inline bool group_is_alike(const struct alike_run *r)
-{
-	uint64_t any = 0;
-	bool alike = true;
+/* What the next two completions are like. Their tails are in the upper halves, turned around. */
+struct alike_pair {
+	rn_pair tails, kind;
+};
 
-#pragma GCC unroll 4
-	for (uint32_t i = 0; i < ALIKE_GROUP; i++)
-		any |= rn_cqe_tail(&r->e[i]) ^ (r->tail + i * RN_CQE_TAIL_NEXT);
-	if (any & RN_CQE_TAIL_MASK)
-		return false;
+RN_PAIRS static inline struct alike_pair pair_like(const struct alike_run *r)
+{
+	return (struct alike_pair) {
+		.tails = rn_pair_new(0, r->tail, 0, r->tail + RN_CQE_TAIL_NEXT),
+		.kind = rn_pair_same(r->hashing, (uint64_t)r->parsed << 32),
+	};
+}
+
+/* In what the two at e differ from them: bits of tails, and of kind. */
+RN_PAIRS static inline rn_pair pair_tails(const struct rn_cqe *e, rn_pair tails)
+{
+	const rn_pair order = rn_pair_order(0x8080808080808080, 0x0f800d0c0b0a0908);
+
+	return rn_pair_xor(rn_pair_arrange(rn_lanes_of(e, 0x30), order), tails);
+}
+
+RN_PAIRS static inline rn_pair pair_kind(const struct rn_cqe *e, rn_pair kind)
+{
+	return rn_pair_xor(rn_lanes_of(e, 0x10), kind);
+}
+_Static_assert(offsetof(struct rn_cqe, drops_tag) == 0x30 + 8, "the tail is the upper half");
+_Static_assert(offsetof(struct rn_cqe, rss_type) == 0x10 &&
+		       offsetof(struct rn_cqe, verified) == 0x10 + 12,
+	       "lane 0, and the lower half of lane 3");
+
+/* Are the first four alike? Then `like` is what the next ones are. Whose they are is loaded before
+ * the barrier and what else they say behind it, and all is judged at once. */
+RN_PAIRS static inline bool group_is_alike(const struct rn_cqe *e, struct alike_pair *like)
+{
+	const rn_pair next = rn_pair_same(0, 2 * RN_CQE_TAIL_NEXT);
+	rn_pair tails = rn_pair_same(0, 0), kind = rn_pair_same(0, 0);
+
+#pragma GCC unroll 2
+	for (uint32_t i = 0; i < ALIKE_GROUP; i += 2) {
+		tails = rn_pair_or(tails, pair_tails(&e[i], like->tails));
+		like->tails = rn_pair_add64(like->tails, next);
+	}
 	rn_dma_read();
-#pragma GCC unroll 4
-	for (uint32_t i = 0; i < ALIKE_GROUP; i++)
-		alike = alike && is_alike(&r->e[i], r);
-	return alike;
+#pragma GCC unroll 2
+	for (uint32_t i = 0; i < ALIKE_GROUP; i += 2)
+		kind = rn_pair_or(kind, pair_kind(&e[i], like->kind));
+	tails = rn_pair_and(tails, rn_pair_same(0, RN_CQE_TAIL_MASK));
+	kind = rn_pair_and(kind, rn_pair_same(UINT32_MAX, (uint64_t)UINT16_MAX << 32));
+	return rn_pair_is_zero(rn_pair_or(tails, kind));
 }
 
 /* Whole groups at the front of a run of at most n, with lanes: how many packets. */
-RN_LANES static __attribute__((noinline)) uint32_t
+RN_PAIRS static __attribute__((noinline)) uint32_t
 alike_lanes(struct alike_run *run, const struct rn_slot_common *c, uint32_t n, uint64_t *bytes)
 {
-	const rn_lanes32 common = rn_lanes_common(c);
+	const rn_pair common = rn_lanes_common(c);
+	struct alike_pair like = pair_like(run);
 	struct alike_run r = *run;
-	rn_lanes32 sum = {0};
+	rn_pair sum = rn_pair_same(0, 0);
 	uint32_t left = n;
 
-	for (; left >= ALIKE_GROUP && group_is_alike(&r); left -= ALIKE_GROUP) {
-#pragma GCC unroll 4
-		for (uint32_t i = 0; i < ALIKE_GROUP; i++)
-			sum += rn_lanes_cqe(&r.slot[(size_t)2 * i], &r.e[i], &r.wqe[i], common);
+	for (; left >= ALIKE_GROUP && group_is_alike(r.e, &like); left -= ALIKE_GROUP) {
+#pragma GCC unroll 2
+		for (uint32_t i = 0; i < ALIKE_GROUP; i += 2)
+			sum = rn_pair_add32(sum, rn_lanes_cqes(&r.slot[(size_t)2 * i], &r.e[i],
+							       &r.wqe[i], common));
 		alike_pass(&r, ALIKE_GROUP);
 	}
 	*run = r;
-	*bytes = sum[1];
+	*bytes = rn_pair_sum_lane1(sum);
 	return n - left;
 }
 
@@ -144,7 +179,7 @@ static inline struct alike_taken alike_take(const struct alike_run *run,
 	struct alike_run r = *run;
 	uint64_t sum = 0;
 
-	if (rn_lanes_here()) {
+	if (rn_pairs_here()) {
 		n -= alike_lanes(&r, c, n, &sum);
 		sum <<= 32;
 	}
