@@ -34,4 +34,16 @@ static inline bool rn_police_hinted(const struct rn_queue *q, const uint8_t *hea
 	return rn_police_agrees(&q->hint, head, len, tci);
 }
 
+/* What a frame without a tag that may go out looks like; NULL: each has to be parsed. Every frame
+ * does where nobody polices. Asked once a loop, behind the client's index: who has heard of a
+ * change does not meet the old answer. */
+static inline const struct rn_head *rn_police_expects(const struct rn_queue *q)
+{
+	static const struct rn_head any;
+
+	if (!q->police)
+		return &any;
+	return rn_police_valid(&q->hint, -1) ? &q->hint.head : NULL;
+}
+
 #endif

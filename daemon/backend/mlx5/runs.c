@@ -239,18 +239,6 @@ static __attribute__((noinline)) uint32_t copy_some(struct run *run, uint8_t *at
 			       : copy_each(run, at, as, p, n, rn_head_agrees_copied);
 }
 
-/* Every frame agrees with it. */
-static const struct rn_head any;
-
-/* What a frame that may go out looks like; NULL: each has to be parsed. Once a loop, behind the
- * client's index: who has heard of a change does not meet the old answer. */
-static const struct rn_head *expected(const struct rn_queue *q)
-{
-	if (!q->police)
-		return &any;
-	return rn_police_valid(&q->hint, -1) ? &q->hint.head : NULL;
-}
-
 enum placed {
 	PLACED,
 	REFUSED, /* by policing, and counted */
@@ -294,7 +282,7 @@ static uint32_t copy_short(struct run *run, uint32_t most)
 	for (i = 0; i < n; i += did) {
 		uint32_t segs = (uint32_t)in_lines(p[i].len) / RN_SEG + 1;
 		uint8_t *at = rn_send_slot(b, segs, 0, b->tx->vouched_be);
-		const struct rn_head *head = expected(q);
+		const struct rn_head *head = rn_police_expects(q);
 		enum placed placed;
 
 		if (!at)

@@ -179,22 +179,10 @@ static uint32_t copy_one(struct run *run)
 	return 1;
 }
 
-/* Every frame agrees with it. */
-static const struct rn_head any;
-
-/* What a frame that may go out looks like; NULL: each has to be parsed. Once a loop, behind the
- * client's index: who has heard of a change does not meet the old answer. */
-static const struct rn_head *expected(const struct rn_queue *q)
-{
-	if (!q->police)
-		return &any;
-	return rn_police_valid(&q->hint, -1) ? &q->hint.head : NULL;
-}
-
 /* One after the other; 0: the run is at its end. */
 static uint32_t some(struct run *run, uint32_t most)
 {
-	const struct rn_head *head = expected(run->q);
+	const struct rn_head *head = rn_police_expects(run->q);
 	uint32_t n;
 
 	if (!run->q->police && !run->macs)
