@@ -69,12 +69,13 @@ static int admit(struct rn_client *c, struct rn_err *err)
 	if (!u)
 		return rn_fail(err, -ENOMEM, "out of memory");
 	rc = rn_policy_admit(entry_of(c), &c->daemon->usages, u, &one_connection, err);
-	/* A uid that is refused leaves no entry behind. */
-	if (!rc)
-		rn_usage_add(u, &one_connection);
-	else
-		rn_usage_sub(u, &(struct rawnet_quota) {0});
-	return rc;
+	if (rc) {
+		rn_usage_sub(u, &(struct rawnet_quota) {0}); /* it leaves no entry behind */
+		return rc;
+	}
+	rn_policy_admitted(entry_of(c), u);
+	rn_usage_add(u, &one_connection);
+	return 0;
 }
 
 /* Gives the connection back, if it is charged and its socket is closed by now. */

@@ -114,6 +114,7 @@ static int create(struct rn_request *r, struct rn_served *s, const struct rawnet
 	if (rc)
 		return rc;
 	if (!rn_client_add_attachment(c, r->attached)) {
+		rn_policy_admitted(e, u);
 		rn_usage_add(u, more);
 		r->attached->charged = true;
 		rn_adopt_keep(r->attached);

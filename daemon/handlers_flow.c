@@ -58,12 +58,19 @@ static int check_request(struct rn_request *r, const struct rn_served *s,
 	return 0;
 }
 
-static int check_room(struct rn_request *r, const struct rn_attachment *at, const char *dev)
+/* That the owner of the target has the rule by. */
+static const struct rn_policy_entry *entry_of(const struct rn_attachment *at)
+{
+	const struct rn_client *owner = at->client;
+
+	return rn_policy_entry(owner->daemon->config, &owner->peer, at->port->config.dev);
+}
+
+static int check_room(struct rn_request *r, const struct rn_attachment *at)
 {
 	const struct rawnet_quota one = {.rules = 1};
 	struct rn_client *c = r->client;
-	const struct rn_client *owner = at->client;
-	const struct rn_policy_entry *e = rn_policy_entry(c->daemon->config, &owner->peer, dev);
+	const struct rn_policy_entry *e = entry_of(at);
 	struct rn_usage *u = rn_usage_of(&c->daemon->usages, at->uid);
 
 	return u ? rn_policy_admit(e, &c->daemon->usages, u, &one, r->err)
@@ -92,6 +99,7 @@ static int add(struct rn_request *r, const struct rawnet_req_flow_add *req, stru
 
 	if (rc || (req->flags & RAWNET_FLOW_CHECK))
 		return rc;
+	rn_policy_admitted(entry_of(at), rn_usage_of(&c->daemon->usages, at->uid));
 	rep->rule = rule->id;
 	rep->index = index;
 	rep->shape = rn_steer_shape_place(s->port->steer, rule->shape);
@@ -122,7 +130,7 @@ int rn_handle_FLOW_ADD(struct rn_request *r)
 		return r->err->code;
 	if ((req.flags & RAWNET_FLOW_PERSIST) && !at->label[0])
 		return rn_fail(r->err, -EINVAL, "persist: the target has no label to return under");
-	rc = check_room(r, at, req.dev);
+	rc = check_room(r, at);
 	return rc ? rc : add(r, &req, s, at);
 }
 

@@ -29,8 +29,9 @@
  *
  * Who had a rule and has it no longer may be in the middle of a burst that was judged by it, or by
  * a hint of it. So nobody else gets anything before rn_police_settle() has waited for the ends of
- * those turns: what was allowed by then has been given to the device, and stands in its queue
- * before all that the next owner sends.
+ * those turns: what was allowed by then has been given to the device. It leaves before all that the
+ * next owner sends if that goes through the same queue of the device; else a queue's depth of the
+ * last owner's frames, at most, may leave behind the next one's first.
  */
 #include "tx.h"
 

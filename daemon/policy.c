@@ -184,13 +184,13 @@ static bool is_empty(const struct rn_usage *u)
 	return !memcmp(&u->used, &none, sizeof(none));
 }
 
-/* FNV-1a of whom it is about: the same entry, also after a reload. */
+/* FNV-1a of whom and which port it is about: the same entry, also after a reload. */
 static uint64_t key_of(const struct rn_policy_entry *e)
 {
 	uint64_t key = 0xcbf29ce484222325u;
-	char text[sizeof(e->socket) + 64];
-	int n = snprintf(text, sizeof(text), "%d %u %u %s", (int)e->who, (unsigned)e->uid,
-			 (unsigned)e->gid, e->socket);
+	char text[sizeof(e->socket) + sizeof(e->dev) + 64];
+	int n = snprintf(text, sizeof(text), "%d %u %u %s %s", (int)e->who, (unsigned)e->uid,
+			 (unsigned)e->gid, e->dev, e->socket);
 
 	for (int i = 0; i < n; i++)
 		key = (key ^ (uint8_t)text[i]) * 0x100000001b3u;
@@ -241,7 +241,6 @@ int rn_policy_admit(const struct rn_policy_entry *e, const struct cds_list_head 
 	if (u->n_by == RN_USAGE_ENTRIES)
 		return rn_fail(err, -EDQUOT, "users: uid %u is served by %u entries already",
 			       (unsigned)u->uid, u->n_by);
-	rn_policy_admitted(e, u);
 	return 0;
 }
 

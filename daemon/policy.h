@@ -20,7 +20,7 @@
 #include "port.h"
 
 #define RN_PEER_GROUPS	 64u /* of one peer that are looked at */
-#define RN_USAGE_ENTRIES 16u /* that one uid has a place in at once */
+#define RN_USAGE_ENTRIES 64u /* that one uid has a place in at once */
 
 /* Who the kernel says the peer is. */
 struct rn_peer {
@@ -38,7 +38,7 @@ struct rn_usage {
 	bool gone; /* nothing is used: kept until its buckets are full, so that who leaves and comes
 		      again finds them as they were */
 	struct rawnet_quota used;
-	/* rn_policy_key() of the entries that served it since it had nothing */
+	/* the entries that served it since it had nothing, hashed */
 	uint64_t by[RN_USAGE_ENTRIES];
 	uint32_t n_by;
 	struct rn_bucket resolve; /* neighbours that it may make the kernel ask for */
@@ -65,12 +65,11 @@ int rn_policy_match(const struct rn_config *config, const struct rn_peer *peer,
 /* Is there room for `more`? -EDQUOT with a sentence that names the quota. */
 int rn_policy_room(const struct rn_policy_entry *entry, const struct rn_usage *usage,
 		   const struct rawnet_quota *more, struct rn_err *err);
-/* Is there room for `more`, which this entry grants, and has it a place for the uid? The place is
- * taken, until the uid has nothing any more; root needs none. -EDQUOT with a sentence. NULL: root,
- * without an entry of its own. */
+/* Is there room for `more`, which this entry grants, and has it a place for the uid? Root needs no
+ * place. -EDQUOT with a sentence. NULL: root, without an entry of its own. */
 int rn_policy_admit(const struct rn_policy_entry *entry, const struct cds_list_head *usages,
 		    struct rn_usage *usage, const struct rawnet_quota *more, struct rn_err *err);
-/* The same of what the last daemon granted: nothing is refused. */
+/* It got that: the place is taken, until the uid has nothing any more. */
 void rn_policy_admitted(const struct rn_policy_entry *entry, struct rn_usage *usage);
 /* How many uids the entry serves. */
 uint32_t rn_policy_users(const struct cds_list_head *usages, const struct rn_policy_entry *entry);

@@ -11,6 +11,7 @@
 #include "clock.h"
 #include "daemon.h"
 #include "log.h"
+#include "tx.h"
 
 static void name_what_needs_a_restart(const struct rn_config *old, const struct rn_config *new)
 {
@@ -42,6 +43,7 @@ static void take_over(struct rn_daemon *d, struct rn_config *new)
 		if (!c->dead)
 			rn_client_regrant(c);
 	}
+	rn_police_changed(); /* who may not send what he likes any more */
 	rn_rules_static(d);
 	rn_config_free(old);
 	d->reloads++;

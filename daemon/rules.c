@@ -70,6 +70,8 @@ static bool joins(const struct rn_rule_request *q)
 int rn_rules_add(struct rn_daemon *d, const struct rn_rule_request *q, struct rn_rule **rule,
 		 uint32_t *index, struct rn_err *err)
 {
+	const struct rn_steer *steer = q->served->port->steer;
+	const uint32_t changes = rn_steer_changes(steer);
 	unsigned before = rn_steer_count(q->served->port->steer, NULL);
 	struct rn_usage *u = rn_usage_of(&d->usages, q->steer.uid);
 	int rc;
@@ -85,8 +87,8 @@ int rn_rules_add(struct rn_daemon *d, const struct rn_rule_request *q, struct rn
 	rc = rn_steer_add(q->served->port->steer, &q->steer, rule, index, err);
 	if (rc || rn_steer_count(q->served->port->steer, NULL) == before) {
 		rn_usage_sub(u, &rn_one_rule); /* refused, checked only, or joined a group */
-		if (rc)
-			rn_police_changed(); /* refused by the backend it was there for a moment */
+		if (rc && rn_steer_changes(steer) != changes)
+			rn_police_changed(); /* refused by the backend: it was there for a moment */
 		if (!rc && *rule)
 			rn_rules_keep(d, q->served, *rule);
 		return rc;

@@ -13,6 +13,8 @@
  *   connections left out of rn_policy_room(): the fourth was served in bounds_connections
  *   rn_policy_admit() left out of admit(), or users without connections not counted: the third of
  *   two was served in bounds_users
+ *   the port left out of an entry's key: the second of one was served in bounds_users_of_each_port;
+ *   a place taken before the attachment was there: the first of one was refused in it
  *   root in need of a place: refused in bounds_users
  *   the last entry that served a user kept alone, or rn_policy_admit() left out of ATTACH: the
  * third of two was served in bounds_users_of_two_entries
@@ -36,7 +38,8 @@
 
 static char conf[] = TWO_PORTS "policy = ( { user = \"4001\"; connections = 3; },\n"
 			       "  { group = \"77\"; dev = \"a\"; users = 2; },\n"
-			       "  { group = \"78\"; users = 2; } );\n";
+			       "  { group = \"78\"; users = 2; },\n"
+			       "  { group = \"77\"; dev = \"b\"; users = 1; } );\n";
 
 /* ---- descriptors ---- */
 
@@ -343,6 +346,27 @@ static void bounds_users_of_two_entries(void **state)
 	assert_true(cds_list_empty(&c.daemon->usages));
 }
 
+/* Entries that differ in nothing but their port count apart; what was refused takes no place. */
+static void bounds_users_of_each_port(void **state)
+{
+	struct rawnet_req_attach req = {.dev = "b"}, refused = {.dev = "b", .copies = 1};
+	struct rawnet_rep_attach rep;
+	int fd[2];
+
+	(void)state;
+	fd[0] = member(5001);
+	fd[1] = member(5002);
+	said_hello(fd[0]);
+	said_hello(fd[1]);
+	assert_int_not_equal(CONTROL_ASK(&c, fd[1], ATTACH, &refused, &rep), 0);
+	assert_int_equal(CONTROL_ASK(&c, fd[0], ATTACH, &req, &rep), 0);
+	CONTROL_REFUSED(&c, fd[1], ATTACH, &req, -EDQUOT, "users: 1 of 1");
+	control_bye(&c, fd[0]);
+	assert_int_equal(CONTROL_ASK(&c, fd[1], ATTACH, &req, &rep), 0);
+	control_bye(&c, fd[1]);
+	assert_true(cds_list_empty(&c.daemon->usages));
+}
+
 int main(void)
 {
 #define TEST(name) DAEMON_TEST(name, conf)
@@ -356,6 +380,7 @@ int main(void)
 		TEST(bounds_connections),
 		TEST(bounds_users),
 		TEST(bounds_users_of_two_entries),
+		TEST(bounds_users_of_each_port),
 	};
 
 	if (geteuid() != 0) {

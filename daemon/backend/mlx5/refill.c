@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Receive: posted slots to requests. Length and key of a request were written once, when the queue
- * was made; posting a buffer is a load of its slot, a check and a store of its address, eight at a
- * time. What the slot says else is the client's own, and is not looked at.
+ * Receive: posted slots to requests. Length and key of a request were written when the queue was
+ * made; posting a buffer is a load of its slot, a check and a store of its address, or of the whole
+ * request where two are made at a time. What the slot says else is the client's own, and is not
+ * looked at.
  */
 #include "../../ring.h"
 #include "lanes.h"

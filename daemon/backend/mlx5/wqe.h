@@ -19,8 +19,9 @@
  * The Ethernet segment ends with the first two bytes of the inline headers; without any, data
  * segments begin at offset 32 of the request all the same.
  *
- * A receive request is one pointer. Length and key are written once, since all buffers of a queue
- * are alike: posting a buffer is one store of 8 bytes (rn_rx_wqe_post).
+ * A receive request is one pointer. Length and key stay what they are, since all buffers of a
+ * queue are alike: posting one is a store of 8 bytes (rn_rx_wqe_post), or of two requests
+ * (rn_lanes_post).
  */
 #ifndef RN_MLX5_WQE_H
 #define RN_MLX5_WQE_H
