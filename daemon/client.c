@@ -63,17 +63,18 @@ static const struct rn_policy_entry *entry_of(const struct rn_client *c)
 
 static int admit(struct rn_client *c, struct rn_err *err)
 {
+	const struct rn_policy_entry *e = entry_of(c);
 	struct rn_usage *u = rn_usage_of(&c->daemon->usages, c->peer.uid);
 	int rc;
 
 	if (!u)
 		return rn_fail(err, -ENOMEM, "out of memory");
-	rc = rn_policy_admit(entry_of(c), &c->daemon->usages, u, &one_connection, err);
+	rc = rn_policy_admit(e, &c->daemon->usages, u, &one_connection, err);
 	if (rc) {
 		rn_usage_sub(u, &(struct rawnet_quota) {0}); /* it leaves no entry behind */
 		return rc;
 	}
-	rn_policy_admitted(entry_of(c), u);
+	rn_policy_admitted(e, u);
 	rn_usage_add(u, &one_connection);
 	return 0;
 }

@@ -58,7 +58,7 @@ static int check_request(struct rn_request *r, const struct rn_served *s,
 	return 0;
 }
 
-/* That the owner of the target has the rule by. */
+/* By which the owner of the target has the rule. */
 static const struct rn_policy_entry *entry_of(const struct rn_attachment *at)
 {
 	const struct rn_client *owner = at->client;

@@ -280,7 +280,8 @@ void rn_hwq_set_fd(struct rn_hwq *hwq, int fd)
 	__atomic_store_n(&hwq->fd, fd, __ATOMIC_RELAXED);
 	if (!hwq->poller)
 		return;
-	rn_poller_poke(hwq->poller);
 	if (old >= 0)
 		leave_sleep(hwq->poller);
+	else
+		rn_poller_poke(hwq->poller);
 }

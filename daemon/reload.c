@@ -43,7 +43,7 @@ static void take_over(struct rn_daemon *d, struct rn_config *new)
 		if (!c->dead)
 			rn_client_regrant(c);
 	}
-	rn_police_changed(); /* who may not send what he likes any more */
+	rn_police_changed(); /* spoof may have been taken from somebody */
 	rn_rules_static(d);
 	rn_config_free(old);
 	d->reloads++;

@@ -70,9 +70,9 @@ static bool joins(const struct rn_rule_request *q)
 int rn_rules_add(struct rn_daemon *d, const struct rn_rule_request *q, struct rn_rule **rule,
 		 uint32_t *index, struct rn_err *err)
 {
-	const struct rn_steer *steer = q->served->port->steer;
+	struct rn_steer *steer = q->served->port->steer;
 	const uint32_t changes = rn_steer_changes(steer);
-	unsigned before = rn_steer_count(q->served->port->steer, NULL);
+	unsigned before = rn_steer_count(steer, NULL);
 	struct rn_usage *u = rn_usage_of(&d->usages, q->steer.uid);
 	int rc;
 
@@ -84,8 +84,8 @@ int rn_rules_add(struct rn_daemon *d, const struct rn_rule_request *q, struct rn
 		return rn_fail(err, -ENOMEM, "rule: out of memory");
 	rn_usage_add(u, &rn_one_rule);
 	rn_police_settle(); /* it may be what another one had */
-	rc = rn_steer_add(q->served->port->steer, &q->steer, rule, index, err);
-	if (rc || rn_steer_count(q->served->port->steer, NULL) == before) {
+	rc = rn_steer_add(steer, &q->steer, rule, index, err);
+	if (rc || rn_steer_count(steer, NULL) == before) {
 		rn_usage_sub(u, &rn_one_rule); /* refused, checked only, or joined a group */
 		if (rc && rn_steer_changes(steer) != changes)
 			rn_police_changed(); /* refused by the backend: it was there for a moment */

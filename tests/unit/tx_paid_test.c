@@ -21,7 +21,7 @@
 #include <cmocka.h>
 
 #include "backend/backend.h"
-#include "poller.h"
+#include "poller_parts.h"
 #include "tap.h"
 #include "tx_state.h"
 
@@ -39,18 +39,6 @@ uint64_t rn_poller_now(struct rn_poller *poller)
 {
 	(void)poller;
 	return 1000000000u; /* it stands still: nothing is granted in the course of a test */
-}
-
-void rn_poller_touch(struct rn_poller *poller, struct rn_queue *queue)
-{
-	(void)poller;
-	(void)queue;
-}
-
-void rn_queue_fault(struct rn_queue *queue, enum rawnet_reason reason)
-{
-	(void)queue;
-	fail_msg("fault %u", reason);
 }
 
 void rn_tap_tx(struct rn_queue *queue, const uint8_t *frame, uint32_t len)

@@ -22,7 +22,7 @@
 
 #include "backend/verbs/verbs.h"
 #include "attachment.h"
-#include "poller.h"
+#include "poller_parts.h"
 
 #define RING	 64u
 #define HEADROOM 128u
@@ -44,18 +44,6 @@ static struct rn_rdma_mem memory = {.packets = &region, .trash = trash, .trash_m
 static int sick, delivered;
 
 /* ---- the parts that others play ---- */
-
-void rn_poller_touch(struct rn_poller *poller, struct rn_queue *queue)
-{
-	(void)poller;
-	(void)queue;
-}
-
-void rn_queue_fault(struct rn_queue *queue, enum rawnet_reason reason)
-{
-	(void)queue;
-	fail_msg("fault %u", reason);
-}
 
 void rn_queue_sick(struct rn_queue *queue)
 {

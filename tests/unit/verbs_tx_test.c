@@ -25,7 +25,7 @@
 #include <cmocka.h>
 
 #include "backend/verbs/verbs.h"
-#include "poller.h"
+#include "poller_parts.h"
 #include "tx_bill.h"
 #include "verbs_sender.h"
 
@@ -69,18 +69,6 @@ int rn_tx_judge(struct rn_queue *queue, const struct rn_chain *c)
 	(void)queue;
 	(void)c;
 	return 0;
-}
-
-void rn_poller_touch(struct rn_poller *poller, struct rn_queue *queue)
-{
-	(void)poller;
-	(void)queue;
-}
-
-void rn_queue_fault(struct rn_queue *queue, enum rawnet_reason reason)
-{
-	(void)queue;
-	fail_msg("fault %u", reason);
 }
 
 void rn_queue_sick(struct rn_queue *queue)
