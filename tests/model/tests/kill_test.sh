@@ -5,16 +5,13 @@
 # and goes on.
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
-[ "$(id -u)" = 0 ] || skip "needs root for network namespaces"
-[ -c /dev/net/tun ] || skip "needs /dev/net/tun"
-need ip pgrep
-space=cx-$$-kill
-ip netns add $space
-spaces+=("$space")
+need_netns pgrep
+space=""
+netns space
 export TMPDIR=$dir # where cx-run writes its trees
 
-sockets() { cat /proc/net/unix; ip netns exec $space cat /proc/net/unix; }
-netdevs() { ip -n $space -o link show; }
+sockets() { cat /proc/net/unix; in_ns "$space" cat /proc/net/unix; }
+netdevs() { ip -n "$space" -o link show; }
 # clean WHAT: nothing of a device, a launcher or a wire process is left.
 clean() {
 	nothing() {
@@ -32,7 +29,7 @@ maintained() {
 	return 1
 }
 wire() {
-	ip netns exec $space "$bin/cx-wired" --socket "$dir/r.room" --daemon --until $$ --end p0
+	in_ns "$space" "$bin/cx-wired" --socket "$dir/r.room" --daemon --until $$ --end p0
 	wired=$("$bin/cx-wirectl" --socket "$dir/r.room" status | sed -n 's/.*"pid": \([0-9]*\).*/\1/p')
 }
 gone() { ! kill -0 "$1"; }
@@ -56,7 +53,7 @@ clean "an idle wire process"
 
 echo "== the wire process, from its first step on"
 for ms in 0 1 2 3 5 8 12 20; do
-	ip netns exec $space "$bin/cx-wired" --socket "$dir/r.room" --until $$ --end p0 >/dev/null 2>&1 &
+	ip netns exec "$space" "$bin/cx-wired" --socket "$dir/r.room" --until $$ --end p0 >/dev/null 2>&1 &
 	victim=$!
 	pids+=("$victim")
 	sleep "$(printf '0.%03d' "$ms")"

@@ -8,22 +8,20 @@
 need_netns seq
 near="" far=""
 netns near far
-ip -n "$near" link add v0 type veth peer name v1 netns "$far"
-ip -n "$near" link set v0 mtu 9000 up
-ip -n "$far" link set v1 mtu 9000 up
-in_ns "$near" "$RAWNET_BIN/cx-wired" --socket "$dir/n.sock" --daemon --until $$ --end a,netdev=none,mtu=9000 --iface a,v0
-in_ns "$far" "$RAWNET_BIN/cx-wired" --socket "$dir/f.sock" --daemon --until $$ --end b,netdev=none,mtu=9000 --iface b,v1
+veth "$near" "$far" 9000
+in_ns "$near" "$bin/cx-wired" --socket "$dir/n.room" --daemon --until $$ --end a,netdev=none,mtu=9000 --iface a,v0
+in_ns "$far" "$bin/cx-wired" --socket "$dir/f.room" --daemon --until $$ --end b,netdev=none,mtu=9000 --iface b,v1
 
 linked() { ctl "$1" status | grep -q '"link": true'; }
 until_ok "link of a" linked n
 until_ok "link of b" linked f
 driver f b expect 9000 0 answered
-"$RAWNET_BIN/cx-wire-driver" "$dir/n.sock" a send 9000 0 answered
+"$bin/cx-wire-driver" "$dir/n.room" a send 9000 0 answered
 wait "$driver" || fail "$(cat "$dir/b.out")"
 [ "$(counter n a drop-wire)" = 0 ] || fail "v0 refused frames"
 
 driver n a expect 9000 100 answered
-"$RAWNET_BIN/cx-wire-driver" "$dir/f.sock" b send 9000 100 answered
+"$bin/cx-wire-driver" "$dir/f.room" b send 9000 100 answered
 wait "$driver" || fail "$(cat "$dir/a.out")"
 
 ctl f stop

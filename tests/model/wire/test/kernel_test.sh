@@ -10,12 +10,10 @@
 need_netns ping socat md5sum
 near="" far=""
 netns near far
-ip -n "$near" link add v0 type veth peer name v1 netns "$far"
-ip -n "$near" link set v0 mtu 9000 up
-ip -n "$far" link set v1 mtu 9000 up
+veth "$near" "$far" 9000
 ip -n "$far" addr add 10.9.0.2/24 dev v1
 
-in_ns "$near" "$RAWNET_BIN/cx-wired" --socket "$dir/r.sock" --daemon --until $$ \
+in_ns "$near" "$bin/cx-wired" --socket "$dir/r.room" --daemon --until $$ \
 	--end p0,mac=02:00:00:00:00:51,mtu=9000 --iface p0,v0
 wired=$(ctl r status | sed -n 's/.*"pid": \([0-9]*\).*/\1/p')
 [ "$(in_ns "$near" cat /sys/class/net/p0/address)" = 02:00:00:00:00:51 ] || fail "MAC of p0"
@@ -112,7 +110,7 @@ sleep 1
 
 echo "== the far interface goes away: link down, nothing else"
 ip -n "$near" link del v0
-until_ok "link down" sh -c "$RAWNET_BIN/cx-wirectl --socket $dir/r.sock status p0 | grep -q '\"link\": false'"
+until_ok "link down" sh -c "$bin/cx-wirectl --socket $dir/r.room status p0 | grep -q '\"link\": false'"
 
 echo "== the netdev is deleted: the rest goes on"
 ip -n "$near" link del p0
@@ -126,7 +124,7 @@ driver r p0 pass
 kill -9 "$wired"
 wait "$driver" || fail "the driver did not notice"
 grep -q "has gone" "$dir/p0.out" || fail "the driver did not notice"
-start() { in_ns "$near" "$RAWNET_BIN/cx-wired" --socket "$dir/r.sock" --daemon --until $$ --end p0; }
+start() { in_ns "$near" "$bin/cx-wired" --socket "$dir/r.room" --daemon --until $$ --end p0; }
 # The kernel closes a killed process's descriptors one by one: its netdev may be gone before its socket is.
 until_ok "it starts again" start
 wired=$(ctl r status | sed -n 's/.*"pid": \([0-9]*\).*/\1/p')

@@ -6,12 +6,12 @@
 need_netns setpriv
 near=""
 netns near
-wired() { in_ns "$near" "$RAWNET_BIN/cx-wired" --socket "$dir/$1.sock" --daemon --until $$ "${@:2}"; }
-drv() { "$RAWNET_BIN/cx-wire-driver" "$dir/$1.sock" "${@:2}"; }
+wired() { in_ns "$near" "$bin/cx-wired" --socket "$dir/$1.room" --daemon --until $$ "${@:2}"; }
+drv() { "$bin/cx-wire-driver" "$dir/$1.room" "${@:2}"; }
 chmod 755 "$dir"
 
 echo "== options"
-refused "usage" "$RAWNET_BIN/cx-wired" --socket "$dir/r.sock"
+refused "usage" "$bin/cx-wired" --socket "$dir/r.room"
 refused "given twice" wired r --end a --end a
 refused "1 to 15 characters" wired r --end an-end-with-a-long-name
 refused "no name for a netdev" wired r --end a,netdev=a-netdev-with-a-long-name
@@ -22,22 +22,22 @@ refused "unknown option 'colour=red'" wired r --end a,colour=red
 refused "there is no end 'b'" wired r --end a --cable a,b
 refused "both ends are 'a'" wired r --end a --cable a,a
 refused "has a wire already" wired r --end a --end b --loop a --cable a,b
-refused "--until '999999999'" "$RAWNET_BIN/cx-wired" --socket "$dir/r.sock" --end a --until 999999999
+refused "--until '999999999'" "$bin/cx-wired" --socket "$dir/r.room" --end a --until 999999999
 refused "none of this name" wired r --end a --iface a,nosuch0
 refused "no name of an interface" wired r --end a --iface a
 
 echo "== names, rights, sockets"
 refused "the name is in use" wired r --end a,netdev=lo
-refused "CAP_NET_ADMIN" setpriv --reuid=65534 --clear-groups "$RAWNET_BIN/cx-wired" \
+refused "CAP_NET_ADMIN" setpriv --reuid=65534 --clear-groups "$bin/cx-wired" \
 	--socket /tmp/wire-$$-nobody.sock --end a
 [ ! -e /tmp/wire-$$-nobody.sock ] || fail "a refused start leaves its socket"
-refused "CAP_NET_RAW" setpriv --reuid=65534 --clear-groups "$RAWNET_BIN/cx-wired" \
+refused "CAP_NET_RAW" setpriv --reuid=65534 --clear-groups "$bin/cx-wired" \
 	--socket /tmp/wire-$$-nobody.sock --end a,netdev=none --iface a,lo
-refused "No such file" "$RAWNET_BIN/cx-wired" --socket "$dir/no/such.sock" --end a,netdev=none
-echo precious >"$dir/file.sock"
+refused "No such file" "$bin/cx-wired" --socket "$dir/no/such.room" --end a,netdev=none
+echo precious >"$dir/file.room"
 refused "File exists" wired file --end a,netdev=none
-grep -q precious "$dir/file.sock" || fail "a file was overwritten"
-rm "$dir/file.sock"
+grep -q precious "$dir/file.room" || fail "a file was overwritten"
+rm "$dir/file.room"
 ip -n "$near" link show | grep -q a: && fail "a refused start leaves a netdev"
 
 wired r --end a
@@ -76,7 +76,7 @@ ctl r help | grep -q capture || fail "help"
 
 echo "== messages that are none"
 for junk in "" x "$(head -c 16 /dev/zero | tr '\0' x)" "$(head -c 3000 /dev/zero | tr '\0' x)"; do
-	printf %s "$junk" | timeout 5 socat -t 1 - "UNIX-CONNECT:$dir/r.sock,type=5" >/dev/null 2>&1 || true
+	printf %s "$junk" | timeout 5 socat -t 1 - "UNIX-CONNECT:$dir/r.room,type=5" >/dev/null 2>&1 || true
 done
 ctl r status >/dev/null || fail "a bad message ended it"
 ctl r stop
