@@ -7,6 +7,18 @@ add_compile_options(
 # liburcu's caa_container_of() casts a const away. gcc passes over macros of system headers, clang
 # reports them where they are used; gcc keeps the check for our own casts.
 add_compile_options($<$<C_COMPILER_ID:Clang>:-Wno-cast-qual>)
+# Intel's processors from Skylake to Cascade Lake keep no decoded instructions of 32 bytes that a branch
+# crosses or ends (erratum SKX102, Intel document 341810). Padded, loops are as fast wherever the linker
+# puts them; what is one byte longer elsewhere does not move them there.
+include(CheckCCompilerFlag)
+foreach(flag -Wa,-mbranches-within-32B-boundaries -mbranches-within-32B-boundaries)
+  string(MAKE_C_IDENTIFIER "RAWNET_HAS${flag}" has)
+  check_c_compiler_flag(${flag} ${has})
+  if(${has})
+    add_compile_options($<$<COMPILE_LANGUAGE:C>:${flag}>)
+    break()
+  endif()
+endforeach()
 # liburcu: what is read for every packet is inlined instead of called (urcu/pointer.h).
 add_compile_definitions(_GNU_SOURCE)
 # For ThreadSanitizer they are calls, which tests/unit/tsan_rcu.c sees.
