@@ -358,18 +358,23 @@ static bool sleeps(const struct rn_queue *q)
 	return rn_ring_client_sleeps(&q->rx) || rn_ring_client_sleeps(&q->tx);
 }
 
-/* One fence for all: what was published, then the flags (rawnet/ring.h has the argument). */
+/* One fence for all: what was published, then the flags (rawnet/ring.h has the argument). Who is
+ * published again in this turn is looked at again behind that, and behind the fence of the first
+ * turn in which he is not: until then each look sees what his flag has become meanwhile. */
 static void wake_told(struct rn_poller *p, struct rn_queue **told)
 {
 	struct rn_queue **const end = told + p->n_told;
+	bool fenced = false;
 
-	if (told == end)
-		return;
-	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	for (; told < end; told++) {
 		struct rn_queue *q = *told;
 
 		q->told = false;
+		if (q->touched)
+			continue;
+		if (!fenced)
+			__atomic_thread_fence(__ATOMIC_SEQ_CST);
+		fenced = true;
 		if (sleeps(q))
 			rn_wakes_add(&p->wakes, q, rn_poller_now(p));
 	}
@@ -396,8 +401,9 @@ static void publish_queue(struct rn_queue *q)
 
 /*
  * Indexes, then flags. Whoever has slept for a while is seen to sleep at once; who goes to sleep
- * just now is seen behind a fence at the end of the next turn. By then the indexes have left the
- * store buffer, and the fence does not wait for lines that clients have.
+ * just now is seen at the end of the next turn: again at once if something is published for him,
+ * behind a fence if not. By then the indexes have left the store buffer, and the fence does not
+ * wait for lines that clients have.
  */
 void rn_poller_publish(struct rn_poller *p)
 {

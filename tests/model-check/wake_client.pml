@@ -3,9 +3,9 @@
  * A client sleeps and the daemon wakes it: client-lib/wait.c and rawnet/ring.h; rn_poller_publish()
  * and wake_told() of daemon/poller_turn.c; wakes.c, waker.c. The client may give up waiting at any
  * time, and wait again. The poller looks twice whether it sleeps: behind the publication without a
- * fence, and if it does not, a turn later with one. It may put a wake-up off for as long as it likes
- * (wakes.h), until it sleeps itself. The waker is a thread of its own; there is one queue, so one
- * slot and one ring that feeds it.
+ * fence, and if it does not, with one in the first turn that publishes nothing. It may put a wake-up
+ * off for as long as it likes (wakes.h), until it sleeps itself. The waker is a thread of its own;
+ * there is one queue, so one slot and one ring that feeds it.
  *
  * Shown: the client gets all PACKETS packets; a client that sleeps for ever is a deadlock, which the
  * checker reports.
@@ -105,8 +105,7 @@ proctype poller()
 	bit held = 0, owed = 0;
 
 	do
-	:: sent < PACKETS ->
-		wake_told();
+	:: sent < PACKETS -> /* instead of wake_told(), if that is still owed */
 		sent++;
 		STORE(INDEX, sent, RELEASE);
 		wake_if_asleep();

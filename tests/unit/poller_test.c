@@ -187,15 +187,18 @@ static void wakes_a_sleeper(void **state)
 
 /* Who goes to sleep while something is published for it looks before it does (not here: as if the
  * index had not come yet), and the poller looks again in its next turn, also if it serves another
- * set then. Taken out was that look, then what keeps it when the set changes: nobody woke it. */
+ * set then, or had published for it in several turns. Taken out was that look, what keeps it when
+ * the set changes, and what keeps it when something more is published: nobody woke it. */
 static void wakes_who_falls_asleep(void **state)
 {
 	struct one a, b;
 
 	(void)state;
 	one_open(&a, 0, 1);
-	gives_back = true;
-	turns(1);
+	for (int i = 0; i < 3; i++) {
+		gives_back = true;
+		turns(1);
+	}
 	a.tx.sleep.client = 1;
 	turns(1);
 	assert_true(woken(&a));
