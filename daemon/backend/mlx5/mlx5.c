@@ -174,27 +174,20 @@ static int mlx5_open(struct rn_port *port, struct rn_err *err)
 
 /* ---- poller ---- */
 
-/* Takes the events that woke it, once it has asked for any. The queue of an event lives until the
- * event is acknowledged, since the destruction of its completion queue waits for that. */
-static __attribute__((noinline, cold)) void take_events(struct rn_mlx5_hwq *h)
+/* Takes the events that came since it asked for them last, before it asks again: the sequence
+ * number is another one then. The queue of an event lives until the event is acknowledged, since
+ * the destruction of its completion queue waits for that. */
+static int mlx5_arm(struct rn_hwq *hwq)
 {
+	struct rn_mlx5_hwq *h = rn_mlx5_hwq_of(hwq);
 	struct ibv_cq *cq;
 	void *q;
 
-	h->armed = false;
-	while (!ibv_get_cq_event(h->channel, &cq, &q)) {
+	while (h->armed && !ibv_get_cq_event(h->channel, &cq, &q)) {
 		rn_mlx5_queue_of(q)->rx.sequence++;
 		ibv_ack_cq_events(cq, 1);
 	}
-}
-
-static unsigned mlx5_rx(struct rn_hwq *hwq, unsigned budget)
-{
-	struct rn_mlx5_hwq *h = rn_mlx5_hwq_of(hwq);
-
-	(void)budget;
-	if (h->armed)
-		take_events(h);
+	h->armed = false;
 	return 0;
 }
 
@@ -213,10 +206,10 @@ const struct rn_backend rn_backend_mlx5 = {
 	.addresses = rn_mlx5_addresses,
 	.events = rn_rdma_events,
 	.steer = &rn_rdma_steer,
-	.rx = mlx5_rx,
 	.queue_rx = rn_mlx5_queue_rx,
 	.queue_tx = rn_mlx5_queue_tx,
 	.queue_arm = rn_mlx5_queue_arm,
 	.queue_waits = rn_mlx5_queue_waits,
 	.queue_ahead = rn_mlx5_queue_ahead,
+	.arm = mlx5_arm,
 };

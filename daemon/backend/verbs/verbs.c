@@ -126,19 +126,16 @@ static int verbs_open(struct rn_port *port, struct rn_err *err)
 
 /* ---- poller ---- */
 
-/* Takes the events that woke it, once it has asked for any: all of a turn's are one read each. */
-static unsigned verbs_rx(struct rn_hwq *hwq, unsigned budget)
+/* Takes the events that came since it asked for them last, before it asks again. */
+static int verbs_arm(struct rn_hwq *hwq)
 {
 	struct verbs_hwq *h = verbs_hwq_of(hwq);
 	struct ibv_cq *cq;
 	void *context;
 
-	(void)budget;
-	if (!h->armed)
-		return 0;
-	h->armed = false;
-	while (!ibv_get_cq_event(h->channel, &cq, &context))
+	while (h->armed && !ibv_get_cq_event(h->channel, &cq, &context))
 		ibv_ack_cq_events(cq, 1);
+	h->armed = false;
 	return 0;
 }
 
@@ -156,8 +153,8 @@ const struct rn_backend rn_backend_verbs = {
 	.queue_mend = verbs_queue_mend,
 	.events = rn_rdma_events,
 	.steer = &rn_rdma_steer,
-	.rx = verbs_rx,
 	.queue_rx = verbs_queue_rx,
 	.queue_tx = verbs_queue_tx,
 	.queue_arm = verbs_queue_arm,
+	.arm = verbs_arm,
 };
