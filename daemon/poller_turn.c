@@ -66,7 +66,7 @@ void rn_poller_make_hot(struct rn_poller *p, struct rn_queue *q)
 
 /* Takes hot[i] out. Its sleep flag is set before the last look, so that a client that publishes
  * after that look sees the flag and sends a byte. */
-static bool make_cold(struct rn_poller *p, uint32_t i)
+static __attribute__((noinline)) bool make_cold(struct rn_poller *p, uint32_t i)
 {
 	struct rn_queue *q = p->now_set->hot[i];
 
@@ -87,7 +87,7 @@ static bool make_cold(struct rn_poller *p, uint32_t i)
 }
 
 /* A new set was published: its lists are made from what its queues know of themselves. */
-static void take_set(struct rn_poller *p, struct rn_set *set)
+static __attribute__((noinline, cold)) void take_set(struct rn_poller *p, struct rn_set *set)
 {
 	uint32_t n = 0;
 
@@ -113,13 +113,18 @@ static void take_set(struct rn_poller *p, struct rn_set *set)
 	rn_wakes_move(&p->wakes, set->held, set->queue, set->n_queues);
 }
 
-struct rn_set *rn_poller_newest_set(struct rn_poller *p)
+static inline struct rn_set *newest_set(struct rn_poller *p)
 {
 	struct rn_set *set = rcu_dereference(p->set);
 
-	if (set->generation != p->now_generation)
+	if (__builtin_expect(set->generation != p->now_generation, 0))
 		take_set(p, set);
 	return set;
+}
+
+struct rn_set *rn_poller_newest_set(struct rn_poller *p)
+{
+	return newest_set(p);
 }
 
 /* ---- one turn ---- */
@@ -250,7 +255,7 @@ static bool serve_burst(struct rn_queue *q, unsigned most, unsigned *work)
 
 /* Of many queues nothing is in the cache when their turn comes: the structs of the one after the
  * next two are asked for, then what they point to. */
-static void ask_ahead(const struct rn_set *set, uint32_t n, uint32_t at)
+static __attribute__((noinline)) void ask_ahead(const struct rn_set *set, uint32_t n, uint32_t at)
 {
 	const struct rn_queue *far = set->hot[at + 3 < n ? at + 3 : at + 3 - n];
 	const struct rn_queue *middle = set->hot[at + 2 < n ? at + 2 : at + 2 - n];
@@ -327,21 +332,18 @@ static unsigned look_at_cold(struct rn_poller *p, struct rn_set *set, uint32_t i
  * soon and it is still little of the time. Without work few, and none where the answer to the last
  * packet may be about to come. What is found is hot from now on, and has its share with the others:
  * a wave of clients that wake at once does not make a long turn. */
-static unsigned serve_cold(struct rn_poller *p, bool worked)
+static __attribute__((noinline)) unsigned serve_cold(struct rn_poller *p, bool worked)
 {
 	struct rn_set *set = p->now_set;
 	unsigned work = 0;
 	uint32_t i, looks = worked ? 1 + (uint32_t)(p->turn_ns / RN_POLLER_COLD_NS) : 1;
 
-	p->quiet = worked ? 0 : p->quiet + 1;
 	if (looks < p->looks)
 		looks = p->looks;
 	else if (!worked && (p->quiet < COLD_QUIET || p->quiet % COLD_EVERY))
 		looks = 0; /* a packet that comes now would wait for the look */
 	if (looks > set->n_queues)
 		looks = set->n_queues;
-	if (p->n_hot == set->n_queues)
-		looks = 0;
 	for (i = 0; i < looks && work < COLD_BUDGET; i++) {
 		if (p->cold_next >= set->n_queues)
 			p->cold_next = 0;
@@ -446,7 +448,7 @@ static void finish(struct rn_poller *p)
 
 static unsigned poller_turn(struct rn_poller *p)
 {
-	struct rn_set *set = rn_poller_newest_set(p);
+	struct rn_set *set = newest_set(p);
 	unsigned work, cold;
 
 	p->now = 0;
@@ -454,7 +456,8 @@ static unsigned poller_turn(struct rn_poller *p)
 	work += serve_copies(set); /* broadcast and multicast to those who asked */
 	work += serve_hot(p); /* busy clients to the wire */
 	finish(p);
-	cold = serve_cold(p, work != 0); /* a few of the others, in rotation */
+	p->quiet = work ? 0 : p->quiet + 1;
+	cold = p->n_hot < set->n_queues ? serve_cold(p, work != 0) : 0; /* a few, in rotation */
 	if (cold || p->n_touched) /* slots come back without a packet moved: none is left touched */
 		finish(p);
 	work += cold;
