@@ -234,6 +234,13 @@ static inline uint32_t rn_mini_entry(uint32_t ci, uint32_t k)
 	return ci + (k < RN_MINIS ? 1 : k & ~(RN_MINIS - 1));
 }
 
+/* k: the first packet of an array. */
+static inline const struct rn_mini *rn_mini_array(const struct rn_cqe *ring, uint32_t mask,
+						  uint32_t ci, uint32_t k)
+{
+	return (const void *)&ring[(ci + k + !k) & mask];
+}
+
 /* mask: of the ring's entries. */
 static inline const struct rn_mini *rn_mini_in(const struct rn_cqe *ring, uint32_t mask,
 					       uint32_t ci, uint32_t k)
@@ -258,11 +265,11 @@ struct rn_sessions {
 static inline void rn_cqe_release_some(struct rn_cqe *ring, uint32_t ci, uint32_t log, uint32_t k,
 				       uint32_t n, uint32_t step)
 {
-	struct rn_cqe *e = &ring[ci & ((1u << log) - 1)];
+	struct rn_cqe *e = &ring[ci & ((1u << log) - 1)], *const end = e + n;
 	const uint8_t released = RN_CQE_INVALID | rn_cqe_owner(ci, log);
 
-	for (; k < n; k += step)
-		__atomic_store_n(&e[k].op_own, released, __ATOMIC_RELAXED);
+	for (e += k; e < end; e += step)
+		__atomic_store_n(&e->op_own, released, __ATOMIC_RELAXED);
 }
 
 /* Behind a session of n packets at ci. When the whole pass before was one of sessions, its entries

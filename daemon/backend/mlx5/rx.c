@@ -104,8 +104,8 @@ static __attribute__((noinline, cold)) bool stumble(struct rn_queue *q, struct r
 	return true;
 }
 
-static void take_burst(struct rn_queue *q, struct rn_mlx5_rx *rx, struct rn_rx_burst *b,
-		       unsigned budget)
+static inline __attribute__((always_inline)) void
+take_burst(struct rn_queue *q, struct rn_mlx5_rx *rx, struct rn_rx_burst *b, unsigned budget)
 {
 	while (b->n < budget) {
 		const struct rn_cqe *e;
@@ -115,9 +115,11 @@ static void take_burst(struct rn_queue *q, struct rn_mlx5_rx *rx, struct rn_rx_b
 			rn_session_take(q, rx, b, budget - b->n);
 			continue;
 		}
-		rn_alike_take(q, rx, b, budget - b->n);
-		if (b->n == budget)
-			return;
+		if (rx->alike.valid) {
+			rn_alike_take(q, rx, b, budget - b->n);
+			if (b->n == budget)
+				return;
+		}
 		e = &rx->cqe[rx->ci & ((1u << rx->cq_log) - 1)];
 		op_own = rn_cqe_op_own(e);
 		if (!rn_cqe_ours(op_own, rx->ci, rx->cq_log))

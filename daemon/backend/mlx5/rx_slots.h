@@ -105,9 +105,9 @@ void rn_session_take(struct rn_queue *q, struct rn_mlx5_rx *rx, struct rn_rx_bur
 /* single.c. False: what no device writes. */
 bool rn_single_take(struct rn_queue *q, struct rn_mlx5_rx *rx, struct rn_rx_burst *b,
 		    const struct rn_cqe *e);
-/* Completions that differ from the last one that rn_single_take() looked at in nothing but length
- * and hash, as those of a flow do; at most `most`. It ends before the first that is another, or
- * that is not ours yet. */
+/* Completions that differ from the last one that rn_single_take() looked at (rx->alike is valid) in
+ * nothing but length and hash, as those of a flow do; at most `most`. It ends before the first that
+ * is another, or that is not ours yet. */
 void rn_alike_take(struct rn_queue *q, struct rn_mlx5_rx *rx, struct rn_rx_burst *b, uint32_t most);
 
 #endif

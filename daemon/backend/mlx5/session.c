@@ -89,7 +89,7 @@ static inline void pass(struct part *p, uint32_t k)
 	p->slot += (size_t)2 * k;
 }
 
-/* The slots of n packets that go into the client's memory: bytes. */
+/* The slots of n packets that go into the client's memory, one at a time: bytes. */
 static __attribute__((noinline)) uint64_t put_numbers(const struct rn_queue *q,
 						      const struct rn_mlx5_rx *rx, uint32_t n)
 {
@@ -107,15 +107,15 @@ static __attribute__((noinline)) uint64_t put_numbers(const struct rn_queue *q,
 }
 
 /* The same of whole arrays. */
-RN_PAIRS static __attribute__((noinline)) uint64_t
-put_lanes(const struct rn_queue *q, const struct rn_mlx5_rx *rx, uint32_t n)
+RN_PAIRS static inline uint64_t put_lanes(const struct rn_queue *q, const struct rn_mlx5_rx *rx,
+					  uint32_t n)
 {
 	struct part p = next_part(q, rx, n);
 	const rn_pair common = rn_lanes_common(&p.common);
 	rn_pair sum = rn_pair_same(0, 0);
 
 	for (; p.n; pass(&p, RN_MINIS)) {
-		const struct rn_mini *mini = rn_mini_in(p.ring, p.cq_mask, p.ci, p.at);
+		const struct rn_mini *mini = rn_mini_array(p.ring, p.cq_mask, p.ci, p.at);
 
 #pragma GCC unroll 4
 		for (uint32_t i = 0; i < RN_MINIS; i += 2)
@@ -125,27 +125,34 @@ put_lanes(const struct rn_queue *q, const struct rn_mlx5_rx *rx, uint32_t n)
 	return rn_pair_sum_lane1(sum);
 }
 
-/* The next packets, at most n: how many were put. With lanes, whole arrays; without, or up to the
- * next array and behind the last, one at a time. */
-static inline uint32_t put(const struct rn_queue *q, const struct rn_mlx5_rx *rx, uint32_t n,
-			   uint64_t *bytes)
-{
-	const uint32_t within = rx->session_at % RN_MINIS;
+/* The next packets, at most n: how many were put. */
+typedef uint32_t put_next(const struct rn_queue *q, const struct rn_mlx5_rx *rx, uint32_t n,
+			  uint64_t *bytes);
 
-	if (!rn_pairs_here()) {
-		*bytes += put_numbers(q, rx, n);
-	} else if (within || n < RN_MINIS) {
-		n = rn_least(n, RN_MINIS - within);
-		*bytes += put_numbers(q, rx, n);
-	} else {
-		n -= n % RN_MINIS;
-		*bytes += put_lanes(q, rx, n);
-	}
+static inline uint32_t put_one_by_one(const struct rn_queue *q, const struct rn_mlx5_rx *rx,
+				      uint32_t n, uint64_t *bytes)
+{
+	*bytes += put_numbers(q, rx, n);
 	return n;
 }
 
-void rn_session_take(struct rn_queue *q, struct rn_mlx5_rx *rx, struct rn_rx_burst *b,
-		     unsigned most)
+/* Whole arrays by lanes; up to the next array and behind the last, one at a time. */
+RN_PAIRS static inline uint32_t put_by_pairs(const struct rn_queue *q, const struct rn_mlx5_rx *rx,
+					     uint32_t n, uint64_t *bytes)
+{
+	const uint32_t within = rx->session_at % RN_MINIS;
+
+	if (within || n < RN_MINIS)
+		return put_one_by_one(q, rx, rn_least(n, RN_MINIS - within), bytes);
+	n -= n % RN_MINIS;
+	*bytes += put_lanes(q, rx, n);
+	return n;
+}
+
+static inline __attribute__((always_inline)) void take_each(struct rn_queue *q,
+							    struct rn_mlx5_rx *rx,
+							    struct rn_rx_burst *b, unsigned most,
+							    put_next *put)
 {
 	uint32_t left = rn_least(rx->session_n - rx->session_at, most), n;
 
@@ -162,4 +169,25 @@ void rn_session_take(struct rn_queue *q, struct rn_mlx5_rx *rx, struct rn_rx_bur
 	}
 	if (rx->session_at == rx->session_n)
 		session_end(rx);
+}
+
+RN_PAIRS static __attribute__((noinline)) void
+take_by_pairs(struct rn_queue *q, struct rn_mlx5_rx *rx, struct rn_rx_burst *b, unsigned most)
+{
+	take_each(q, rx, b, most, put_by_pairs);
+}
+
+static __attribute__((noinline)) void take_by_numbers(struct rn_queue *q, struct rn_mlx5_rx *rx,
+						      struct rn_rx_burst *b, unsigned most)
+{
+	take_each(q, rx, b, most, put_one_by_one);
+}
+
+void rn_session_take(struct rn_queue *q, struct rn_mlx5_rx *rx, struct rn_rx_burst *b,
+		     unsigned most)
+{
+	if (rn_pairs_here())
+		take_by_pairs(q, rx, b, most);
+	else
+		take_by_numbers(q, rx, b, most);
 }

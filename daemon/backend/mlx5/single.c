@@ -62,12 +62,6 @@ struct alike_run {
 	uint16_t parsed;
 };
 
-/* Two registers. */
-struct alike_taken {
-	uint64_t bytes; /* 32 bits up */
-	uint64_t left; /* of the packets that the run could have had */
-};
-
 /* 0: it is ours, a received packet, and of the request that is expected. One load answers: aligned,
  * so it is of one moment, and what stands behind the barrier is not older. */
 static inline uint64_t differs(const struct rn_cqe *e, uint64_t tail)
@@ -150,54 +144,51 @@ RN_PAIRS static inline bool group_is_alike(const struct rn_cqe *e, struct alike_
 	return rn_pair_is_zero(rn_pair_or(tails, kind));
 }
 
-/* Whole groups at the front of a run of at most n, with lanes: how many packets. */
-RN_PAIRS static __attribute__((noinline)) uint32_t
-alike_lanes(struct alike_run *run, const struct rn_slot_common *c, uint32_t n, uint64_t *bytes)
+/* Whole groups at the front of a run of at most n: how many packets. */
+typedef uint32_t groups(struct alike_run *run, const struct rn_slot_common *c, uint32_t n,
+			uint64_t *bytes);
+
+static inline uint32_t no_groups(struct alike_run *run, const struct rn_slot_common *c, uint32_t n,
+				 uint64_t *bytes)
+{
+	(void)run, (void)c, (void)n, (void)bytes;
+	return 0;
+}
+
+RN_PAIRS static inline uint32_t
+groups_by_pairs(struct alike_run *run, const struct rn_slot_common *c, uint32_t n, uint64_t *bytes)
 {
 	const rn_pair common = rn_lanes_common(c);
 	struct alike_pair like = pair_like(run);
-	struct alike_run r = *run;
 	rn_pair sum = rn_pair_same(0, 0);
 	uint32_t left = n;
 
-	for (; left >= ALIKE_GROUP && group_is_alike(r.e, &like); left -= ALIKE_GROUP) {
+	for (; left >= ALIKE_GROUP && group_is_alike(run->e, &like); left -= ALIKE_GROUP) {
 #pragma GCC unroll 2
 		for (uint32_t i = 0; i < ALIKE_GROUP; i += 2)
-			sum = rn_pair_add32(sum, rn_lanes_cqes(&r.slot[(size_t)2 * i], &r.e[i],
-							       &r.wqe[i], common));
-		alike_pass(&r, ALIKE_GROUP);
+			sum = rn_pair_add32(sum, rn_lanes_cqes(&run->slot[(size_t)2 * i],
+							       &run->e[i], &run->wqe[i], common));
+		alike_pass(run, ALIKE_GROUP);
 	}
-	*run = r;
-	*bytes = rn_pair_sum_lane1(sum);
+	*bytes += rn_pair_sum_lane1(sum);
 	return n - left;
 }
 
-/* At most n, checked and then written. */
-static inline struct alike_taken alike_take(const struct alike_run *run,
-					    const struct rn_slot_common *c, uint32_t n)
-{
-	struct alike_run r = *run;
-	uint64_t sum = 0;
-
-	if (rn_pairs_here()) {
-		n -= alike_lanes(&r, c, n, &sum);
-		sum <<= 32;
-	}
-	for (; n && !differs(r.e, r.tail); n--) {
-		rn_dma_read();
-		if (!is_alike(r.e, &r))
-			break;
-		sum += alike_put(&r, 0);
-		alike_pass(&r, 1);
-	}
-	return (struct alike_taken) {sum, n};
-}
-
-void rn_alike_take(struct rn_queue *q, struct rn_mlx5_rx *rx, struct rn_rx_burst *b, uint32_t most)
+static inline __attribute__((always_inline)) void take_alike(struct rn_queue *q,
+							     struct rn_mlx5_rx *rx,
+							     struct rn_rx_burst *b, uint32_t most,
+							     groups *take)
 {
 	const struct rn_mlx5_alike *like = &rx->alike;
 	const uint32_t cq_mask = (1u << rx->cq_log) - 1;
-	const struct alike_run run = {
+	const struct rn_slot_common common = {
+		.base = rx->base,
+		.flags = like->flags,
+		.rule = (uint32_t)like->rule ^ be32toh(like->hashing),
+	};
+	const uint32_t room = rn_least(rn_rx_run(q, rx, rn_least(most, rx->posted - rx->done)),
+				       rn_to_end(rx->ci, cq_mask));
+	struct alike_run run = {
 		.e = &rx->cqe[rx->ci & cq_mask],
 		.wqe = &rx->wqe[rx->done & rx->wq_mask],
 		.slot = (void *)&q->rx.slots[q->rx.daemon & q->rx.mask],
@@ -208,22 +199,40 @@ void rn_alike_take(struct rn_queue *q, struct rn_mlx5_rx *rx, struct rn_rx_burst
 		.hashing = like->hashing,
 		.parsed = like->parsed,
 	};
-	const struct rn_slot_common common = {
-		.base = rx->base,
-		.flags = like->flags,
-		.rule = (uint32_t)like->rule ^ be32toh(like->hashing),
-	};
-	struct alike_taken taken;
-	uint32_t n;
+	uint64_t bytes = 0, up = 0;
+	uint32_t n = take(&run, &common, room, &bytes);
 
-	if (!like->valid || like->changes != rx->tag.changes || rx->elsewhere || q->stamps)
-		return;
-	n = rn_least(rn_rx_run(q, rx, rn_least(most, rx->posted - rx->done)),
-		     rn_to_end(rx->ci, cq_mask));
-	taken = alike_take(&run, &common, n);
-	n -= (uint32_t)taken.left;
+	for (; n < room && !differs(run.e, run.tail); n++) {
+		rn_dma_read();
+		if (!is_alike(run.e, &run))
+			break;
+		up += alike_put(&run, 0);
+		alike_pass(&run, 1);
+	}
 	rn_rx_took(q, rx, b, n);
-	b->bytes += taken.bytes >> 32;
+	b->bytes += bytes + (up >> 32);
 	b->n += n;
 	rx->ci += n;
+}
+
+RN_PAIRS static __attribute__((noinline)) void
+take_by_pairs(struct rn_queue *q, struct rn_mlx5_rx *rx, struct rn_rx_burst *b, uint32_t most)
+{
+	take_alike(q, rx, b, most, groups_by_pairs);
+}
+
+static __attribute__((noinline)) void take_by_numbers(struct rn_queue *q, struct rn_mlx5_rx *rx,
+						      struct rn_rx_burst *b, uint32_t most)
+{
+	take_alike(q, rx, b, most, no_groups);
+}
+
+void rn_alike_take(struct rn_queue *q, struct rn_mlx5_rx *rx, struct rn_rx_burst *b, uint32_t most)
+{
+	if (rx->alike.changes != rx->tag.changes || rx->elsewhere || q->stamps)
+		return;
+	if (rn_pairs_here())
+		take_by_pairs(q, rx, b, most);
+	else
+		take_by_numbers(q, rx, b, most);
 }
