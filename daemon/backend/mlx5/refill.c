@@ -35,10 +35,20 @@ static inline void post_slot(struct rn_mlx5_rx *rx, const struct posting *p,
 }
 
 /* Whole groups at the front of n slots, in which each names a buffer: how many slots. */
-RN_PAIRS static __attribute__((noinline)) uint32_t post_groups(const struct rn_mlx5_rx *rx,
-							       const struct posting *p,
-							       const struct rawnet_slot *slot,
-							       struct rn_data *wqe, uint32_t n)
+typedef uint32_t groups(const struct rn_mlx5_rx *rx, const struct posting *p,
+			const struct rawnet_slot *slot, struct rn_data *wqe, uint32_t n);
+
+static inline uint32_t no_groups(const struct rn_mlx5_rx *rx, const struct posting *p,
+				 const struct rawnet_slot *slot, struct rn_data *wqe, uint32_t n)
+{
+	(void)rx, (void)p, (void)slot, (void)wqe, (void)n;
+	return 0;
+}
+
+RN_PAIRS static inline uint32_t groups_by_pairs(const struct rn_mlx5_rx *rx,
+						const struct posting *p,
+						const struct rawnet_slot *slot, struct rn_data *wqe,
+						uint32_t n)
 {
 	const struct rn_lanes_posting lanes =
 		rn_lanes_posting(p->start, p->limit, p->base, rx->length, rx->lkey_be);
@@ -49,23 +59,35 @@ RN_PAIRS static __attribute__((noinline)) uint32_t post_groups(const struct rn_m
 	return done;
 }
 
-static __attribute__((noinline)) void post_run(const struct rn_queue *q, struct rn_mlx5_rx *rx,
-					       uint32_t n)
+static inline __attribute__((always_inline)) void
+post_each(const struct rn_queue *q, struct rn_mlx5_rx *rx, uint32_t n, groups *take)
 {
 	const struct rawnet_slot *slot = &q->rx.slots[q->rx.next & q->rx.mask];
 	struct rn_data *wqe = &rx->wqe[rx->posted & rx->wq_mask];
 	const struct posting p = {.start = ~0u << q->buf_shift,
 				  .limit = (uint64_t)q->n_bufs << q->buf_shift,
 				  .base = rx->base + q->headroom};
-
 	uint32_t i = 0;
 
 	while (i < n) {
-		if (rn_pairs_here())
-			i += post_groups(rx, &p, &slot[i], &wqe[i], n - i);
+		i += take(rx, &p, &slot[i], &wqe[i], n - i);
 		for (uint32_t k = 0; k < RN_LANES_GROUP && i < n; k++, i++)
 			post_slot(rx, &p, &slot[i], &wqe[i]);
 	}
+}
+
+RN_PAIRS static __attribute__((noinline)) void post_by_pairs(const struct rn_queue *q,
+							     struct rn_mlx5_rx *rx, uint32_t n)
+{
+	post_each(q, rx, n, groups_by_pairs);
+}
+
+static void post_run(const struct rn_queue *q, struct rn_mlx5_rx *rx, uint32_t n)
+{
+	if (rn_pairs_here())
+		post_by_pairs(q, rx, n);
+	else
+		post_each(q, rx, n, no_groups);
 }
 
 /* n posted slots become requests, and are rung once. The record counts requests, never more than
