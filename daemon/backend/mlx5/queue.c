@@ -270,6 +270,7 @@ int rn_mlx5_queue_create(struct rn_port *port, struct rn_queue *q, struct rn_err
 		return rc;
 	}
 	m->rdma.mem = q->at->hw;
+	m->rdma.spare = rn_rdma_spare(q);
 	rc = make_rx(rdma, q, m, err);
 	if (!rc)
 		rc = make_tx(rdma, q, m, err);

@@ -124,7 +124,7 @@ void rn_mlx5_refill(struct rn_queue *q)
 {
 	struct rn_mlx5_rx *rx = &rn_mlx5_queue_of(q)->rx;
 	struct rn_ring *r = &q->rx;
-	uint32_t spare = rn_rdma_spare(q), held = rx->posted - rx->done, n;
+	uint32_t spare = rn_rdma_queue_of(q)->spare, held = rx->posted - rx->done, n;
 
 	if (r->client - r->next < spare + RN_MLX5_GROUP && rn_ring_look(r) < 0) {
 		rn_queue_fault(q, RAWNET_BYE_RING);

@@ -173,7 +173,8 @@ unsigned rn_mlx5_queue_tx(struct rn_queue *q, unsigned budget)
 
 	if (q->dead || !rn_rdma_usable(&tx->state, &anew))
 		return 0;
-	if (!anew && q->tx.client == q->tx.next && !is_done(tx) && !must_ask(q, tx) &&
+	if (!anew && q->tx.client == q->tx.next &&
+	    (tx->pi == tx->ci || (!is_done(tx) && !must_ask(q, tx))) &&
 	    __atomic_load_n(&q->tx.ctl->client, __ATOMIC_RELAXED) == q->tx.client)
 		return 0;
 	return serve(q, tx, budget, anew);

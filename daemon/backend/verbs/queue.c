@@ -161,6 +161,7 @@ int verbs_queue_create(struct rn_port *port, struct rn_queue *q, struct rn_err *
 		return rc;
 	}
 	v->rdma.mem = q->at->hw;
+	v->rdma.spare = rn_rdma_spare(q);
 	rc = make_rx(rdma, q, v, err);
 	if (!rc)
 		rc = make_tx(rdma, q, v, err);

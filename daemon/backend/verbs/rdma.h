@@ -85,6 +85,7 @@ struct rn_rdma_queue {
 	struct ibv_cq *rx_cq, *tx_cq;
 	struct ibv_wq *wq;
 	struct ibv_qp *qp; /* sends */
+	uint32_t spare; /* rn_rdma_spare() */
 	bool asleep; /* the sleep flag of the rx ring is set; poller */
 	bool fed; /* the device has had a buffer of the client; poller, read by control */
 	/* control thread */

@@ -93,7 +93,7 @@ void verbs_refill(struct rn_queue *q)
 {
 	struct verbs_queue *v = verbs_queue_of(q);
 	struct rn_ring *r = &q->rx;
-	uint32_t spare = rn_rdma_spare(q), n, room;
+	uint32_t spare = v->rdma.spare, n, room;
 
 	if (r->client - r->next < spare + GROUP && rn_ring_look(r) < 0) {
 		rn_queue_fault(q, RAWNET_BYE_RING);
