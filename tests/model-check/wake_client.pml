@@ -106,7 +106,10 @@ proctype poller()
 
 	do
 	:: sent < PACKETS ->
-		wake_told();
+		if
+		:: wake_told()
+		:: true /* the turn's second publication: the fence is the next turn's */
+		fi;
 		sent++;
 		STORE(INDEX, sent, RELEASE);
 		wake_if_asleep();
