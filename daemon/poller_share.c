@@ -62,6 +62,17 @@ static inline unsigned serve(struct rn_queue *q, unsigned budget)
 	return n;
 }
 
+/* What comes by the wire does not wait for light ones: a small ring would run over. */
+static unsigned serve_rx(struct rn_queue *q)
+{
+	const struct rn_backend *be = q->hwq->port->backend;
+
+	if (q->dead || !be->queue_rx)
+		return 0;
+	rn_queue_follow(q);
+	return be->queue_rx(q, RN_POLLER_BURST);
+}
+
 unsigned rn_poller_serve(struct rn_queue *q, unsigned budget)
 {
 	return serve(q, budget);
@@ -188,8 +199,9 @@ static unsigned serve_round(struct rn_poller *p, bool heavy_alone, unsigned budg
 		if (heavy_alone ? q->heavy : !later) {
 			more = serve_burst(q, budget - work, &work);
 			stale |= q->idle_turns > RN_COLD_AFTER || q->dead;
-		} else if (q->heavy && waits == n) {
-			waits = at;
+		} else if (later) {
+			work += serve_rx(q);
+			waits = waits < n ? waits : at;
 		}
 		if (!more)
 			at = at + 1 < n ? at + 1 : 0;

@@ -7,6 +7,7 @@
  *
  *   published_first  without rn_poller_finish() between the rounds: 100 packets were not published
  *   waits_for_light  without `hold`: twice the burst; without `calm`: 4 packets again
+ *   receives_meanwhile  without serve_rx(): nothing in the first turn
  *   as_much          without `light_had`: 4 packets where the light one had 8
  *   many_light_ones  without the look at `passed`: 800 of 12,000 packets; where a burst that the
  *                    budget cut short made a queue heavy: 6
@@ -54,6 +55,18 @@ static unsigned queue_tx(struct rn_queue *q, unsigned budget)
 }
 
 static const struct rn_backend backend = {.name = "test", .queue_tx = queue_tx};
+
+static unsigned received; /* looks at what came for queue 1 */
+
+static unsigned queue_rx(struct rn_queue *q, unsigned budget)
+{
+	(void)budget;
+	received += q->index == 1;
+	return 0;
+}
+
+static const struct rn_backend receiving = {
+	.name = "test", .queue_tx = queue_tx, .queue_rx = queue_rx};
 
 static int setup(void **state)
 {
@@ -179,6 +192,20 @@ static void waits_for_light(void **state)
 	close_both();
 }
 
+/* A heavy one that waits with its packets still gets those of others. */
+static void receives_meanwhile(void **state)
+{
+	(void)state;
+	port.backend = &receiving;
+	open_both();
+	send_light(1);
+	turns(1);
+	received = 0;
+	for (unsigned i = 1; !turn_of(1); i++)
+		assert_int_equal(received, i);
+	close_both();
+}
+
 /* One that sends in each turn does not take a heavy one's share. */
 static void as_much(void **state)
 {
@@ -282,6 +309,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(alone, setup, teardown),
 		cmocka_unit_test_setup_teardown(published_first, setup, teardown),
 		cmocka_unit_test_setup_teardown(waits_for_light, setup, teardown),
+		cmocka_unit_test_setup_teardown(receives_meanwhile, setup, teardown),
 		cmocka_unit_test_setup_teardown(as_much, setup, teardown),
 		cmocka_unit_test_setup_teardown(many_light_ones, setup, teardown),
 		cmocka_unit_test_setup_teardown(never_a_burst, setup, teardown),
