@@ -26,8 +26,8 @@
 #include "err.h"
 
 #define RN_POLLER_COLD_NS 1000u
-#define RN_POLLER_BURST	  32u /* packets of one queue in one go; poller_turn.c says when more */
-#define RN_POLLER_SMALL	  8u /* the same while somebody is served who has fewer packets */
+#define RN_POLLER_BURST	  32u /* packets of one queue in one go; poller_share.c says when more */
+#define RN_POLLER_SMALL	  4u /* or less, while somebody is served who has fewer packets */
 #define RN_POLLER_SPIN_NS 50000u /* an adaptive poller spins this long without work */
 
 /* Called by each poller when it starts, to give up privileges; NULL: nothing. Set it before the

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What the files of the poller share: poller_turn.c is the data path, poller_sleep.c how an
- * adaptive poller goes to sleep, poller_set.c how the control thread changes what is served,
- * poller.c the thread and its life.
+ * What the files of the poller share: poller_turn.c is the data path, poller_share.c how busy
+ * queues share it, poller_sleep.c how an adaptive poller goes to sleep, poller_set.c how the
+ * control thread changes what is served, poller.c the thread and its life.
  */
 #ifndef RN_POLLER_IMPL_H
 #define RN_POLLER_IMPL_H
@@ -67,7 +67,14 @@ struct rn_poller {
 	_Alignas(128) struct rn_set *now_set; /* the set that hot[] belongs to */
 	uint64_t now_generation;
 	uint32_t n_hot, cold_next, rr;
-	uint64_t light; /* the turn in which somebody had less than his burst */
+	uint64_t light_until; /* the turn from which on nobody is a light one any more */
+	uint32_t light_had; /* packets of one of them in this turn */
+	uint32_t passed; /* turns with light ones since heavy ones had bursts */
+	uint32_t owed; /* packets of a heavy one's next burst, for these */
+	uint32_t hold; /* turns that heavy queues still wait */
+	uint32_t calm; /* bursts of heavy ones since then; not more than matter */
+	/* in this turn: light ones served, heavy ones served, or put off; part was published */
+	bool lit, burst, put_off, finished;
 	bool full; /* a device took less than a client had, in this turn */
 	uint32_t quiet; /* turns without work since the last with work */
 	uint32_t n_touched, n_told;
@@ -93,10 +100,20 @@ static inline bool rn_poller_adaptive(const struct rn_poller *p)
 
 /* Poller: poller_turn.c */
 void rn_poller_make_hot(struct rn_poller *p, struct rn_queue *q);
+/* Takes hot[i] out. False: something came meanwhile. */
+bool rn_poller_make_cold(struct rn_poller *p, uint32_t i);
 /* The newest set, which is the poller's from now on. */
 struct rn_set *rn_poller_newest_set(struct rn_poller *p);
 /* Publishes each touched queue; before that, who sleeps of those that were published last. */
 void rn_poller_publish(struct rn_poller *p);
+/* What this turn did so far goes out: doorbells and system calls of backends, then indexes. */
+void rn_poller_finish(struct rn_poller *p);
+
+/* Poller: poller_share.c */
+/* Moves packets of one queue; how many. */
+unsigned rn_poller_serve(struct rn_queue *q, unsigned budget);
+/* The turn's share of the hot queues; `before`: packets that this turn moved already. */
+unsigned rn_poller_serve_hot(struct rn_poller *p, unsigned before);
 
 /* Poller: poller_sleep.c. After a turn without work; blocks when there were none for long enough.
  */

@@ -14,19 +14,15 @@
 #include "copies.h"
 #include "poller_impl.h"
 #include "port.h"
-#include "queue_grant.h"
 #include "state.h"
-#include "tx.h"
 #include "tx_state.h"
 
-#define TURN_BUDGET \
-	256u /* packets of one hardware queue, and of all clients' transmit, in a turn */
+#define RX_BUDGET   256u /* packets of one hardware queue in a turn */
 #define COLD_BUDGET 64u /* packets of queues that were cold, in a turn */
 #define COLD_EVERY  4u /* of so many turns without work one looks at a cold queue, */
 #define COLD_AHEAD  3u /* looks: as long as its client's index takes to come */
 #define COLD_QUIET  16u /* if so many before it had no work either */
 #define COPY_BUDGET 32u
-#define LIGHT_TURNS 16u /* after it was served, that a light client counts as one */
 #define TURN_SAMPLE 64u
 
 /* ---- the clock ---- */
@@ -64,9 +60,9 @@ void rn_poller_make_hot(struct rn_poller *p, struct rn_queue *q)
 	hot_count(p, p->n_hot + 1);
 }
 
-/* Takes hot[i] out. Its sleep flag is set before the last look, so that a client that publishes
- * after that look sees the flag and sends a byte. */
-static __attribute__((noinline)) bool make_cold(struct rn_poller *p, uint32_t i)
+/* Its sleep flag is set before the last look, so that a client that publishes after that look sees
+ * the flag and sends a byte. */
+bool rn_poller_make_cold(struct rn_poller *p, uint32_t i)
 {
 	struct rn_queue *q = p->now_set->hot[i];
 
@@ -156,42 +152,12 @@ void rn_queue_sick(struct rn_queue *q)
 		(void)!write(q->poller->fault_fd, &one, sizeof(one));
 }
 
-/* A queue that asked for more than its rate is left alone for a moment: most of what it has would
- * be dropped, and dropping takes time from the others too. */
-static bool rests(struct rn_queue *q)
-{
-	if (!q->rest)
-		return false;
-	if (--q->rest)
-		return true;
-	if (rn_poller_now(q->poller) >= q->rest_end)
-		return false;
-	q->rest = RN_TX_REST_TURNS;
-	return true;
-}
-
-/* Moves packets of one queue; how many. */
-static unsigned serve_queue(struct rn_queue *q, unsigned budget)
-{
-	const struct rn_backend *be = q->hwq->port->backend;
-	unsigned n = 0;
-
-	if (q->dead)
-		return 0;
-	rn_queue_follow(q);
-	if (be->queue_rx)
-		n += be->queue_rx(q, budget);
-	if (!rests(q))
-		n += be->queue_tx ? be->queue_tx(q, budget) : rn_tx_run(q, budget);
-	return n;
-}
-
 static unsigned serve_hwqs(struct rn_set *set)
 {
 	unsigned work = 0;
 
 	for (uint32_t i = 0; i < set->n_rx; i++)
-		work += set->rx[i]->port->backend->rx(set->rx[i], TURN_BUDGET);
+		work += set->rx[i]->port->backend->rx(set->rx[i], RX_BUDGET);
 	return work;
 }
 
@@ -208,106 +174,6 @@ static unsigned serve_copies(struct rn_set *set)
 	return work;
 }
 
-/* Of a copying backend: a device that is full does not make a heavy client a light one. */
-static bool has_no_more(const struct rn_queue *q)
-{
-	return q->hw || q->tx.client == q->tx.daemon;
-}
-
-/* Is somebody served who has less than his burst? Then turns are short, so that he, who may wait
- * for an answer, does not wait for long ones of those who always have more. */
-static bool beside_light(const struct rn_poller *p)
-{
-	return p->n_hot > 1 && p->turns - p->light < LIGHT_TURNS;
-}
-
-/* The burst of a queue. Who is alone keeps nobody waiting, and where each turn's packets cost a
- * system call, has twice as many to share it. */
-static unsigned burst_of(const struct rn_queue *q)
-{
-	const struct rn_poller *p = q->poller;
-	const unsigned least = p->n_hot == 1 && !p->owned && !q->limited ? 2 * RN_POLLER_BURST
-			       : beside_light(p)			 ? RN_POLLER_SMALL
-									 : RN_POLLER_BURST;
-
-	return least * q->weight;
-}
-
-/* What is left of a queue's burst, at most so much. False: it has had all of it, or wants no more.
- */
-static bool serve_burst(struct rn_queue *q, unsigned most, unsigned *work)
-{
-	unsigned full = burst_of(q); /* may be less than the last: a reload, or a light client */
-	unsigned burst = q->served < full ? full - q->served : full;
-	unsigned asked = burst < most ? burst : most, did = serve_queue(q, asked);
-
-	q->idle_turns = did ? 0 : q->idle_turns + 1;
-	*work += did;
-	q->served = did < burst && did >= asked ? full - burst + did : 0;
-	if (did < asked && !has_no_more(q))
-		q->poller->full |= !q->rest;
-	else if (did && did < asked)
-		q->poller->light = q->poller->turns;
-	return q->served != 0;
-}
-
-#define AHEAD_LEAST 8u /* hot queues; fewer stay in the cache */
-
-/* Of many queues nothing is in the cache when their turn comes: the structs of the one after the
- * next two are asked for, then what they point to. */
-static __attribute__((noinline)) void ask_ahead(const struct rn_set *set, uint32_t n, uint32_t at)
-{
-	const struct rn_queue *far = set->hot[at + 3 < n ? at + 3 : at + 3 - n];
-	const struct rn_queue *middle = set->hot[at + 2 < n ? at + 2 : at + 2 - n];
-	const struct rn_queue *near = set->hot[at + 1 < n ? at + 1 : at + 1 - n];
-
-	for (unsigned i = 0; i < 4; i++)
-		__builtin_prefetch((const uint8_t *)far + i * 64);
-	for (unsigned i = 0; i < 6 && middle->hw; i++)
-		__builtin_prefetch((const uint8_t *)middle->hw + i * 64);
-	__builtin_prefetch(&near->rx.ctl->client);
-	__builtin_prefetch(&near->rx.ctl->daemon, 1);
-	__builtin_prefetch(&near->rx.ctl->sleep);
-	__builtin_prefetch(&near->tx.ctl->client);
-	__builtin_prefetch(&near->tx.ctl->sleep);
-	__builtin_prefetch(&near->count[RAWNET_Q_RX_PACKETS], 1);
-	__builtin_prefetch(near->state, 1);
-	if (near->hwq->port->backend->queue_ahead)
-		near->hwq->port->backend->queue_ahead(near);
-}
-
-/*
- * Weighted round robin: each hot queue gets a burst in proportion to its weight, the turn ends when
- * its budget is spent, and the next one begins behind the queue that was served last. A burst that
- * the end of a turn cut short goes on first, so that weights hold whatever the budget is.
- */
-static unsigned serve_hot(struct rn_poller *p)
-{
-	struct rn_set *set = p->now_set;
-	unsigned work = 0;
-	uint32_t i, n = p->n_hot, at = p->rr < n ? p->rr : 0;
-	bool more = false, stale = false;
-
-	p->full = false;
-	for (i = 0; i < n && work < TURN_BUDGET && !more; i++) {
-		struct rn_queue *q = set->hot[at];
-
-		if (n >= AHEAD_LEAST)
-			ask_ahead(set, n, at);
-		more = serve_burst(q, TURN_BUDGET - work, &work);
-		stale |= q->idle_turns > RN_COLD_AFTER || q->dead;
-		if (!more)
-			at = at + 1 < n ? at + 1 : 0;
-	}
-	if (p->full && !more) /* what the device takes next is another one's */
-		at = at + 1 < n ? at + 1 : 0;
-	p->rr = at;
-	for (i = stale ? n : 0; i-- > 0;)
-		if (set->hot[i]->idle_turns > RN_COLD_AFTER || set->hot[i]->dead)
-			make_cold(p, i);
-	return work;
-}
-
 static unsigned look_at_cold(struct rn_poller *p, struct rn_set *set, uint32_t i)
 {
 	struct rn_cold *cold = &set->cold[i];
@@ -320,7 +186,7 @@ static unsigned look_at_cold(struct rn_poller *p, struct rn_set *set, uint32_t i
 	be = q->hwq->port->backend;
 	if (q->hot || q->dead || (be->queue_waits && !be->queue_waits(q)))
 		return 0;
-	did = serve_queue(q, RN_POLLER_BURST);
+	did = rn_poller_serve(q, RN_POLLER_BURST);
 	cold->seen = q->tx.daemon;
 	if (did)
 		rn_poller_make_hot(p, q);
@@ -407,24 +273,30 @@ static void publish_queue(struct rn_queue *q)
  * behind a fence if not. By then the indexes have left the store buffer, and the fence does not
  * wait for lines that clients have.
  */
-void rn_poller_publish(struct rn_poller *p)
+static void publish_touched(struct rn_poller *p)
 {
 	struct rn_queue **touched = p->now_set->touched, **told = p->now_set->told;
 	struct rn_queue **const end = touched + p->n_touched;
 
-	wake_told(p, told);
-	p->n_told = p->n_touched = 0;
+	p->n_touched = 0;
 	for (; touched < end; touched++) {
 		struct rn_queue *q = *touched;
 
 		publish_queue(q);
 		if (sleeps(q)) {
 			rn_wakes_add(&p->wakes, q, rn_poller_now(p));
-			continue;
+		} else if (!q->told) {
+			q->told = true;
+			told[p->n_told++] = q;
 		}
-		q->told = true;
-		told[p->n_told++] = q;
 	}
+}
+
+void rn_poller_publish(struct rn_poller *p)
+{
+	wake_told(p, p->now_set->told);
+	p->n_told = 0;
+	publish_touched(p);
 }
 
 static void flush_hwqs(struct rn_set *set)
@@ -439,11 +311,15 @@ static void done_hwqs(struct rn_set *set)
 		set->done[i]->port->backend->done(set->done[i]);
 }
 
-static void finish(struct rn_poller *p)
+void rn_poller_finish(struct rn_poller *p)
 {
 	flush_hwqs(p->now_set); /* doorbells, refills, system calls of the backend */
-	rn_poller_publish(p); /* who fell asleep in the last turn, one fence, indexes, who sleeps */
+	if (p->finished) /* the one fence of a turn is behind what its beginning published */
+		publish_touched(p);
+	else /* who fell asleep in the last turn, one fence, indexes, who sleeps */
+		rn_poller_publish(p);
 	done_hwqs(p->now_set); /* what was given to clients is not the backend's any more */
+	p->finished = true;
 }
 
 static unsigned poller_turn(struct rn_poller *p)
@@ -452,14 +328,15 @@ static unsigned poller_turn(struct rn_poller *p)
 	unsigned work, cold;
 
 	p->now = 0;
+	p->finished = false;
 	work = serve_hwqs(set); /* wire to clients */
 	work += serve_copies(set); /* broadcast and multicast to those who asked */
-	work += serve_hot(p); /* busy clients to the wire */
-	finish(p);
+	work += rn_poller_serve_hot(p, work); /* busy clients to the wire */
+	rn_poller_finish(p);
 	p->quiet = work ? 0 : p->quiet + 1;
 	cold = p->n_hot < set->n_queues ? serve_cold(p, work != 0) : 0; /* a few, in rotation */
 	if (cold || p->n_touched) /* slots come back without a packet moved: none is left touched */
-		finish(p);
+		rn_poller_finish(p);
 	work += cold;
 	if (p->wakes.n)
 		rn_wakes_run(&p->wakes, rn_poller_now(p), work == 0);

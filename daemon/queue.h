@@ -63,11 +63,14 @@ struct rn_queue {
 	bool touched; /* an index has to be published at the end of the turn */
 	bool told; /* one was, and nobody has looked since whether the client sleeps */
 	bool hot; /* in the poller's hot set */
+	uint8_t ahead;
+	bool heavy; /* had all of its last burst, or has much all the time */
 	bool limited; /* a bucket has a rate */
 	bool police;
 	uint32_t weight;
 	uint32_t grants; /* queue_grant.h: how many there were, and those that are taken over */
 	uint32_t grants_taken;
+	uint32_t load; /* packets of the last looks, an eighth less at each */
 	uint32_t served; /* of the burst that the last turn's end cut short */
 	uint32_t rest; /* looks without the clock until rest_end is asked for; 0: no rest */
 	uint32_t index; /* within the attachment */

@@ -15,7 +15,8 @@ rawnet_unit_test(steer_theft_test SOURCES steer_theft_test.c LIBS ${data_libs})
 rawnet_unit_test(steer_hash_test SOURCES steer_hash_test.c LIBS ${data_libs})
 rawnet_unit_test(wakes_test SOURCES wakes_test.c ${CMAKE_SOURCE_DIR}/daemon/wakes.c LIBS rawnet-daemon-paths rawnet-err)
 rawnet_unit_test(probes_unit_test SOURCES probes_test.c LIBS rawnet-daemon-paths)
-rawnet_unit_test(poller_test SOURCES poller_test.c LIBS ${data_libs})
+rawnet_unit_test(poller_test SOURCES poller_test.c poller_rig.c LIBS ${data_libs})
+rawnet_unit_test(poller_share_test SOURCES poller_share_test.c poller_rig.c LIBS ${data_libs})
 target_link_options(poller_test PRIVATE -Wl,--wrap=poll)
 rawnet_unit_test(tx_paid_test SOURCES tx_paid_test.c ${CMAKE_SOURCE_DIR}/daemon/tx.c ${CMAKE_SOURCE_DIR}/daemon/offload.c
   ${CMAKE_SOURCE_DIR}/daemon/offload_csum.c ${CMAKE_SOURCE_DIR}/daemon/offload_tso.c

@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * How the busy queues of a poller share its time: weighted round robin, in turns of bounded length.
+ *
+ * A light client has less to send than its burst, and may wait for an answer; a heavy one always
+ * has more. In a plain round robin the light one's packet waits for half a burst of each heavy one
+ * before it is seen, and for a whole one before it is published, which costs as much as all the
+ * rest of its way. So, while somebody light is served,
+ *   - heavy queues let light ones pass: they have a burst behind every eighth turn that served
+ *     light ones, or when none came for some turns, in which the poller looks for them;
+ *   - what a light one sent is published before that burst begins;
+ *   - the burst is as many packets as light ones had meanwhile, RN_POLLER_SMALL for each turn of
+ *     theirs at least. The longer no light one comes, the larger it is; soon it is a whole one, and
+ *     after LIGHT_TURNS nobody waits any more.
+ * So the median of light ones does not notice heavy ones, one packet in eight waits for a burst,
+ * and no heavy one sends less than a light one does.
+ */
+#include "backend/backend.h"
+#include "poller_impl.h"
+#include "port.h"
+#include "queue_grant.h"
+#include "tx.h"
+#include "tx_state.h"
+
+#define TURN_BUDGET 256u /* packets of all clients' transmit in a turn */
+#define AHEAD_LEAST 8u /* hot queues; fewer stay in the cache */
+#define LIGHT_TURNS 128u /* after it was served, that a light client counts as one */
+#define PASS_MOST   8u /* turns with light ones that heavy ones let pass */
+#define CALM_MOST   3u /* RN_POLLER_SMALL doubled so often is RN_POLLER_BURST */
+#define HOLD_LEAST  8u /* turns without a light one that heavy ones wait, */
+#define HOLD_MORE   4u /* and so many more after each larger burst */
+#define HOLD_WORK   8u /* packets that are worth a turn without one */
+#define LOAD_DECAY  8u
+#define LOAD_HEAVY  (16 * LOAD_DECAY) /* 16 packets at each look, not in one burst */
+
+/* A queue that asked for more than its rate is left alone for a moment: most of what it has would
+ * be dropped, and dropping takes time from the others too. */
+static bool rests(struct rn_queue *q)
+{
+	if (!q->rest)
+		return false;
+	if (--q->rest)
+		return true;
+	if (rn_poller_now(q->poller) >= q->rest_end)
+		return false;
+	q->rest = RN_TX_REST_TURNS;
+	return true;
+}
+
+static inline unsigned serve(struct rn_queue *q, unsigned budget)
+{
+	const struct rn_backend *be = q->hwq->port->backend;
+	unsigned n = 0;
+
+	if (q->dead)
+		return 0;
+	rn_queue_follow(q);
+	if (be->queue_rx)
+		n += be->queue_rx(q, budget);
+	if (!rests(q))
+		n += be->queue_tx ? be->queue_tx(q, budget) : rn_tx_run(q, budget);
+	return n;
+}
+
+/* What comes by the wire does not wait for light ones: a small ring would run over. */
+static unsigned serve_rx(struct rn_queue *q)
+{
+	const struct rn_backend *be = q->hwq->port->backend;
+
+	if (q->dead || !be->queue_rx)
+		return 0;
+	rn_queue_follow(q);
+	return be->queue_rx(q, RN_POLLER_BURST);
+}
+
+unsigned rn_poller_serve(struct rn_queue *q, unsigned budget)
+{
+	return serve(q, budget);
+}
+
+/* ---- light and heavy ---- */
+
+/* Of a copying backend: a device that is full does not make a heavy client a light one. */
+static bool has_no_more(const struct rn_queue *q)
+{
+	return q->hw || q->tx.client == q->tx.daemon;
+}
+
+/* Was somebody served a moment ago who has less than his burst? */
+static bool beside_light(const struct rn_poller *p)
+{
+	return p->n_hot > 1 && p->turns < p->light_until;
+}
+
+/* What light ones left of the time, or more when none comes. */
+static unsigned burst_beside_light(const struct rn_poller *p)
+{
+	const unsigned least = RN_POLLER_SMALL << p->calm;
+
+	return p->owed > least ? p->owed : least;
+}
+
+/* The burst of a queue. Who is alone keeps nobody waiting, and where each turn's packets cost a
+ * system call, has twice as many to share it. */
+static unsigned burst_of(const struct rn_queue *q)
+{
+	const struct rn_poller *p = q->poller;
+	unsigned least = RN_POLLER_BURST;
+
+	if (p->n_hot == 1 && !p->owned && !q->limited)
+		least = 2 * RN_POLLER_BURST;
+	else if (q->heavy && beside_light(p))
+		least = burst_beside_light(p);
+	return least * q->weight;
+}
+
+/* It was asked for so many packets, its burst or what was left of the budget, and had `did`. */
+static void weigh(struct rn_queue *q, unsigned burst, unsigned asked, unsigned did)
+{
+	struct rn_poller *p = q->poller;
+
+	q->load += did - q->load / LOAD_DECAY;
+	if (did < asked && !has_no_more(q)) {
+		p->full |= !q->rest;
+		return;
+	}
+	if (did == asked && asked < burst)
+		return;
+	q->heavy = did && (did >= asked || q->load >= LOAD_HEAVY);
+	p->burst |= q->heavy;
+	if (!did || q->heavy)
+		return;
+	if (p->light_had < did)
+		p->light_had = did;
+	p->light_until = p->turns + LIGHT_TURNS;
+	p->lit = true;
+}
+
+/* What is left of a queue's burst, at most so much. False: it has had all of it, or wants no more.
+ */
+static bool serve_burst(struct rn_queue *q, unsigned most, unsigned *work)
+{
+	unsigned full = burst_of(q); /* may be less than the last: a reload, or a light client */
+	unsigned burst = q->served < full ? full - q->served : full;
+	unsigned asked = burst < most ? burst : most, did = serve(q, asked);
+
+	q->idle_turns = did ? 0 : q->idle_turns + 1;
+	*work += did;
+	q->served = did < burst && did >= asked ? full - burst + did : 0;
+	weigh(q, burst, asked, did);
+	return q->served != 0;
+}
+
+/* ---- a round ---- */
+
+/* Of many queues nothing is in the cache when their turn comes: the structs of the one after the
+ * next two are asked for, then what they point to. */
+static __attribute__((noinline)) void ask_ahead(const struct rn_set *set, uint32_t n, uint32_t at)
+{
+	const struct rn_queue *far = set->hot[at + 3 < n ? at + 3 : at + 3 - n];
+	const struct rn_queue *middle = set->hot[at + 2 < n ? at + 2 : at + 2 - n];
+	const struct rn_queue *near = set->hot[at + 1 < n ? at + 1 : at + 1 - n];
+
+	for (unsigned i = 0; i < 4; i++)
+		__builtin_prefetch((const uint8_t *)far + i * 64);
+	for (unsigned i = 0; i < 6 && middle->hw; i++)
+		__builtin_prefetch((const uint8_t *)middle->hw + i * 64);
+	__builtin_prefetch(&near->rx.ctl->client);
+	__builtin_prefetch(&near->rx.ctl->daemon, 1);
+	__builtin_prefetch(&near->rx.ctl->sleep);
+	__builtin_prefetch(&near->tx.ctl->client);
+	__builtin_prefetch(&near->tx.ctl->sleep);
+	__builtin_prefetch(&near->count[RAWNET_Q_RX_PACKETS], 1);
+	__builtin_prefetch(near->state, 1);
+	if (near->hwq->port->backend->queue_ahead)
+		near->hwq->port->backend->queue_ahead(near);
+}
+
+/*
+ * Each hot queue, or each heavy one, gets a burst in proportion to its weight; the round ends when
+ * its budget is spent, and the next one begins behind the queue that was served last. A burst that
+ * the end of a round cut short goes on first, so that weights hold whatever the budget is. The next
+ * round begins with a heavy queue that had to wait.
+ */
+static unsigned serve_round(struct rn_poller *p, bool heavy_alone, unsigned budget)
+{
+	struct rn_set *set = p->now_set;
+	unsigned work = 0;
+	uint32_t i, n = p->n_hot, at = p->rr < n ? p->rr : 0, waits = n;
+	bool more = false, stale = false;
+
+	p->full = false;
+	for (i = 0; i < n && work < budget && !more; i++) {
+		struct rn_queue *q = set->hot[at];
+		const bool later = q->heavy && (p->hold || p->lit) && p->passed < PASS_MOST;
+
+		if (n >= AHEAD_LEAST)
+			ask_ahead(set, n, at);
+		if (heavy_alone ? q->heavy : !later) {
+			more = serve_burst(q, budget - work, &work);
+			stale |= q->idle_turns > RN_COLD_AFTER || q->dead;
+		} else if (later) {
+			work += serve_rx(q);
+			waits = waits < n ? waits : at;
+		}
+		if (!more)
+			at = at + 1 < n ? at + 1 : 0;
+	}
+	if (p->full && !more) /* what the device takes next is another one's */
+		at = at + 1 < n ? at + 1 : 0;
+	p->put_off = waits < n;
+	p->rr = p->put_off ? waits : at;
+	for (i = stale ? n : 0; i-- > 0;)
+		if (set->hot[i]->idle_turns > RN_COLD_AFTER || set->hot[i]->dead)
+			rn_poller_make_cold(p, i);
+	return work;
+}
+
+/* Light ones were served in this turn. */
+static void let_pass(struct rn_poller *p)
+{
+	p->passed++;
+	p->owed += p->light_had > RN_POLLER_SMALL ? p->light_had : RN_POLLER_SMALL;
+	p->calm = 0;
+	p->hold = HOLD_LEAST;
+}
+
+/* Heavy ones had their bursts. */
+static void had_bursts(struct rn_poller *p)
+{
+	p->passed = p->owed = 0;
+	if (!beside_light(p))
+		return;
+	p->hold = HOLD_LEAST + HOLD_MORE * p->calm;
+	p->calm += p->calm < CALM_MOST;
+}
+
+unsigned rn_poller_serve_hot(struct rn_poller *p, unsigned before)
+{
+	unsigned work, turns;
+
+	p->burst = p->lit = false;
+	p->light_had = 0;
+	work = serve_round(p, false, TURN_BUDGET);
+	turns = 1 + (work + before) / HOLD_WORK;
+	p->hold -= turns < p->hold ? turns : p->hold;
+	if (p->lit)
+		let_pass(p);
+	if (p->put_off && p->passed >= PASS_MOST && work < TURN_BUDGET) {
+		rn_poller_finish(p);
+		work += serve_round(p, true, TURN_BUDGET - work);
+	}
+	if (p->burst)
+		had_bursts(p);
+	return work;
+}
