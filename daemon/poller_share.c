@@ -147,7 +147,8 @@ static bool serve_burst(struct rn_queue *q, unsigned most, unsigned *work)
 	q->idle_turns = did ? 0 : q->idle_turns + 1;
 	*work += did;
 	q->served = did < burst && did >= asked ? full - burst + did : 0;
-	weigh(q, burst, asked, did);
+	if (q->poller->n_hot > 1)
+		weigh(q, burst, asked, did);
 	return q->served != 0;
 }
 
@@ -216,6 +217,18 @@ static unsigned serve_round(struct rn_poller *p, bool heavy_alone, unsigned budg
 	return work;
 }
 
+/* Who is alone keeps nobody waiting: neither light nor heavy. */
+static unsigned serve_only(struct rn_poller *p)
+{
+	struct rn_queue *q = p->now_set->hot[0];
+	unsigned work = 0;
+
+	serve_burst(q, TURN_BUDGET, &work);
+	if (q->idle_turns > RN_COLD_AFTER || q->dead)
+		rn_poller_make_cold(p, 0);
+	return work;
+}
+
 /* Light ones were served in this turn. */
 static void let_pass(struct rn_poller *p)
 {
@@ -239,6 +252,8 @@ unsigned rn_poller_serve_hot(struct rn_poller *p, unsigned before)
 {
 	unsigned work, turns;
 
+	if (p->n_hot == 1)
+		return serve_only(p);
 	p->burst = p->lit = false;
 	p->light_had = 0;
 	work = serve_round(p, false, TURN_BUDGET);
