@@ -56,7 +56,7 @@ const volatile __u32 cookie = 0;
 const volatile __u32 longest = 0; /* frame that the sockets take */
 volatile __u32 current = 0;
 struct rn_xdp_order orders[2] = {};
-__u64 filters[RN_XDP_SHAPES][RN_XDP_FILTER_WORDS] = {}; /* by slot, as the tables */
+struct rn_xdp_front front = {};
 
 /* Where the parser stands: p and at are the same place, as pointer and as offset. */
 struct cursor {
@@ -193,11 +193,28 @@ inline_always int parse(struct cursor *c, struct rn_key *key, int *neigh)
 }
 
 /* May the table of this slot have the key? */
-inline_always int maybe(__u32 slot, const __u64 *key)
+inline_always int maybe(__u32 slot, __u32 bit)
 {
-	__u32 bit = rn_xdp_filter_bit((const void *)key);
+	return front.filter[slot & (RN_XDP_SHAPES - 1)][bit >> 6] >> (bit & 63) & 1;
+}
 
-	return filters[slot & (RN_XDP_SHAPES - 1)][bit >> 6] >> (bit & 63) & 1;
+/* Is the key's rule cached? The entry's address hangs on what the place holds, so that no processor
+ * reads the entry first. */
+inline_always const struct rn_xdp_cached *cached(__u32 slot, __u32 hash, const __u64 *key)
+{
+	const __u8 *place = &front.place[rn_xdp_place(slot, hash)];
+	__u32 n = *(const volatile __u8 *)place;
+	const struct rn_xdp_cached *c = &front.cached[n & (RN_XDP_CACHED - 1)];
+	const __u64 *k = (const void *)&c->key;
+	__u64 differs = c->slot ^ slot;
+
+	if (!n)
+		return NULL;
+	barrier(); /* the words come back from the stack: no register is kept for them till here */
+#pragma unroll
+	for (int w = 0; w < (int)(sizeof(c->key) / 8); w++)
+		differs |= k[w] ^ key[w];
+	return differs ? NULL : c;
 }
 
 #define NO_RULE (~0ull)
@@ -216,14 +233,19 @@ __attribute__((noinline)) __u64 find(const struct rn_key *key, __u32 which)
 		return NO_RULE; /* for the verifier */
 	for (int i = 0; i < RN_XDP_SHAPES && i < order->n; i++) {
 		const __u64 *m = (const void *)&order->mask[i];
-		__u32 slot = order->slot[i], *handle;
+		const struct rn_xdp_cached *c;
+		__u32 slot = order->slot[i], hash, *handle;
 		void *rules;
 
 #pragma unroll
 		for (int w = 0; w < (int)(sizeof(*key) / 8); w++)
 			to[w] = k[w] & m[w];
-		if (!maybe(slot, to))
+		hash = rn_xdp_hash((const void *)to);
+		if (!maybe(slot, hash))
 			continue;
+		c = cached(slot, hash, to);
+		if (c)
+			return c->handle;
 		rules = bpf_map_lookup_elem(&shapes, &slot);
 		if (!rules)
 			continue;
