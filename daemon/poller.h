@@ -4,10 +4,10 @@
  * it.
  *
  * busy      never sleeps.
- * adaptive  spins for RN_POLLER_SPIN_NS after the last work, then sets its sleep flags, executes a
- *           sequentially consistent fence, looks once more, and blocks in poll on the hardware
- *           queues and an epoll set of the clients' wake-up sockets and the control thread's
- *           eventfd.
+ * adaptive  spins for up to RN_SPIN_NS after the last work (spin.h), then sets its sleep flags,
+ *           executes a sequentially consistent fence, looks once more, and blocks in poll on the
+ *           hardware queues and an epoll set of the clients' wake-up sockets and the control
+ *           thread's eventfd.
  *
  * Sets. The control thread publishes with RCU which queues a poller serves (struct rn_set); the
  * poller is a QSBR reader, quiescent once a turn, offline while it blocks. Hot queues are looked at
@@ -28,7 +28,6 @@
 #define RN_POLLER_COLD_NS 1000u
 #define RN_POLLER_BURST	  32u /* packets of one queue in one go; poller_share.c says when more */
 #define RN_POLLER_SMALL	  4u /* or less, while somebody is served who has fewer packets */
-#define RN_POLLER_SPIN_NS 50000u /* an adaptive poller spins this long without work */
 
 /* Called by each poller when it starts, to give up privileges; NULL: nothing. Set it before the
  * first poller is made. */

@@ -13,6 +13,7 @@
 #include "poller.h"
 #include "queue.h"
 #include "ring.h"
+#include "spin.h"
 #include "turns.h"
 #include "wakes.h"
 
@@ -84,6 +85,7 @@ struct rn_poller {
 	uint32_t looks; /* at cold queues that are due */
 	uint64_t turn_ns; /* a turn with work, when last measured */
 	uint64_t now, idle_since;
+	struct rn_spin spin;
 	uint64_t turns, busy_turns, sleeps;
 	struct rn_turns lengths; /* of turns with work, one in TURN_SAMPLE measured */
 };

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Sleeping. An adaptive poller that had no work for a while sets the sleep flags, looks once more,
- * and blocks on the NIC's and the clients' descriptors.
+ * Sleeping. An adaptive poller that had no work for a while (spin.h) sets the sleep flags, looks
+ * once more, and blocks on the NIC's and the clients' descriptors.
  *
  * Descriptors of hardware queues. They stand in no epoll set but are given to poll(2) for each
  * sleep: while somebody waits at a socket, and an epoll set always does, the kernel wakes him with
@@ -132,6 +132,8 @@ static void block(struct rn_poller *p)
 	p->looks = p->owned ? p->now_set->n_queues : 0;
 	for (int i = 0; i < n; i++)
 		handle_event(p, event[i].data.u64);
+	p->now = 0;
+	rn_spin_slept(&p->spin, rn_poller_now(p) - p->idle_since);
 }
 
 void rn_poller_idle(struct rn_poller *p)
@@ -141,9 +143,11 @@ void rn_poller_idle(struct rn_poller *p)
 
 	if (p->idle_since && p->quiet % CLOCK_EVERY)
 		return;
-	if (!p->idle_since)
+	if (!p->idle_since) {
 		p->idle_since = rn_poller_now(p);
-	if (rn_poller_now(p) - p->idle_since < RN_POLLER_SPIN_NS)
+		rn_spin_begin(&p->spin);
+	}
+	if (!rn_spin_over(&p->spin, rn_poller_now(p) - p->idle_since, p->wakes.n != 0))
 		return;
 	for (uint32_t i = 0; i < p->n_hot; i++) {
 		rn_ring_set_sleep(&set->hot[i]->tx, 1);

@@ -8,8 +8,8 @@
  *   RN_WAKES_MOST    and as long as each turn has more for it, but no longer than this. What the
  *                    poller does for others is no reason: their flood would be its delay.
  *
- * A client that was not woken for a while is woken at once. A poller spins longer than
- * RN_WAKES_LEAST before it sleeps. Poller only.
+ * A client that was not woken for a while is woken at once. A poller that holds a wake-up back
+ * spins no shorter than RN_WAKES_LEAST before it sleeps. Poller only.
  */
 #ifndef RN_WAKES_H
 #define RN_WAKES_H

@@ -28,6 +28,7 @@
 
 #include "backend/backend.h"
 #include "rig.h"
+#include "spin.h"
 
 /* "auto" is not what this tests. */
 const struct rn_backend *const rn_backends[] = {NULL};
@@ -97,7 +98,7 @@ static void *play(void *arg)
 		r ^= r >> 7;
 		r ^= r << 17;
 		if (r % 3)
-			spin_ns(r % (3 * RN_POLLER_SPIN_NS));
+			spin_ns(r % (3 * RN_SPIN_NS));
 	}
 	return NULL;
 }

@@ -7,7 +7,8 @@
  *
  * Promise: the program takes what the classifier in C takes, and nothing else. Seen to fail without
  * it (prog.bpf.c): ports read of a first fragment; VLANs of eleven bits; the first shape passed
- * over; a filter that looks at half of its bits; AH measured as other extension headers.
+ * over; a filter that looks at half of its bits; AH measured as other extension headers; a rule
+ * that left the table and not the cache (front.c).
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -84,6 +85,7 @@ static struct rn_rule *by_program(const struct bytes *f)
 {
 	uint8_t out[FRAME_MAX + 64];
 	struct rn_xdp_verdict v;
+	struct rn_rule *rule;
 	LIBBPF_OPTS(bpf_test_run_opts, run, .data_in = f->b, .data_size_in = f->n, .data_out = out,
 		    .data_size_out = sizeof(out));
 
@@ -97,7 +99,9 @@ static struct rn_rule *by_program(const struct bytes *f)
 	memcpy(&v, out, sizeof(v));
 	assert_int_equal(v.cookie, rn_xdp_program_cookie(program));
 	assert_memory_equal(out + sizeof(v), f->b, f->n);
-	return rn_steer_handle(table, v.handle);
+	rule = rn_steer_handle(table, v.handle);
+	assert_non_null(rule);
+	return rule;
 }
 
 static struct rn_rule *by_reference(const struct bytes *f)
@@ -227,6 +231,34 @@ static void shared_bits(void **unused)
 	}
 }
 
+/* Rules that come and go, many more than the cache has room for: each is found while it is there,
+ * and beside it one that stays. */
+static void churn(void **unused)
+{
+	static const uint8_t probe[] = {
+		2, 0,  0,  0, 0, 1,  2, 0, 0, 0,  0, 9, 8, 0, 0x45, 0, 0, 28, 0, 0, 0,
+		0, 64, 17, 0, 0, 10, 1, 0, 0, 10, 0, 0, 1, 0, 9,    0, 7, 0,  8, 0, 0,
+	};
+	struct bytes f = {.n = sizeof(probe)};
+	struct rn_rule *stays, *comes;
+	char text[96];
+
+	(void)unused;
+	memcpy(f.b, probe, sizeof(probe));
+	stays = try_add("udp src 10.1.255.255 dport 7");
+	for (unsigned i = 0; i < 8 * RN_XDP_CACHED; i++) {
+		snprintf(text, sizeof(text), "udp src 10.1.%u.%u dport 7", i >> 8, i & 255);
+		comes = try_add(text);
+		f.b[28] = (uint8_t)(i >> 8);
+		f.b[29] = (uint8_t)i;
+		assert_ptr_equal(by_program(&f), comes);
+		rn_steer_del(table, comes);
+		assert_null(by_program(&f));
+		f.b[28] = f.b[29] = 255;
+		assert_ptr_equal(by_program(&f), stays);
+	}
+}
+
 /* What a rule takes must fit the sockets; what it does not take may be of any length. */
 static void too_long(void **unused)
 {
@@ -294,6 +326,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(random_rules, setup_frags, teardown),
 		cmocka_unit_test_setup_teardown(growth, setup, teardown),
 		cmocka_unit_test_setup_teardown(shared_bits, setup, teardown),
+		cmocka_unit_test_setup_teardown(churn, setup, teardown),
 		cmocka_unit_test_setup_teardown(too_long, setup, teardown),
 		cmocka_unit_test_setup_teardown(too_long, setup_frags, teardown),
 		cmocka_unit_test_setup_teardown(mac_change, setup, teardown),

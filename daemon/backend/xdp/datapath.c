@@ -133,13 +133,15 @@ static void take_frame(struct xdp_queue *xq, struct rn_xsk *x, struct rn_burst *
 		take_chunks(xq, x, at, parts, rule);
 }
 
-/* The verdict is at the end of one cache line, the frame's headers are in the next. */
+/* The verdict and what is looked at of a short frame stand in two adjacent lines, wherever the
+ * frame begins (socket.c). */
 static void fetch(const struct rn_xsk *x, uint32_t at)
 {
-	const uint8_t *data = x->umem + xsk_ring_cons__rx_desc(&x->rx, at)->addr;
+	const uint8_t *front =
+		x->umem + xsk_ring_cons__rx_desc(&x->rx, at)->addr - sizeof(struct rn_xdp_verdict);
 
-	__builtin_prefetch(data - sizeof(struct rn_xdp_verdict));
-	__builtin_prefetch(data);
+	__builtin_prefetch(front);
+	__builtin_prefetch(front + 64);
 }
 
 unsigned rn_xdp_rx(struct rn_hwq *hwq, unsigned budget)

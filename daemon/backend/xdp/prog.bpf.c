@@ -19,8 +19,58 @@
 #include "shared.h"
 #include "wire.h"
 
-#define inline_always	  static inline __attribute__((always_inline))
-#define copy(to, from, n) __builtin_memcpy(to, from, n)
+#define inline_always static inline __attribute__((always_inline))
+
+/* One load each, not one for each byte: the kernel allows it where the machine reads words anywhere
+ * (x86, arm64). */
+inline_always __u16 load16(const __u8 *p)
+{
+	return *(const __u16 *)p;
+}
+
+inline_always __u32 load32(const __u8 *p)
+{
+	return *(const __u32 *)p;
+}
+
+inline_always __u64 load64(const __u8 *p)
+{
+	return *(const __u64 *)p;
+}
+
+inline_always __u16 get16(const __u8 *p)
+{
+	return bpf_ntohs(load16(p));
+}
+
+/* Bytes of a word of the key: n of them from `at` on, as they stand in memory. */
+inline_always __u64 bytes(__u64 v, int at, int n)
+{
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+	(void)n;
+	return v << (8 * at);
+#else
+	return v << (8 * (8 - at - n));
+#endif
+}
+
+/* The words of struct rn_key. They are written whole: the word that find() loads could not be
+ * forwarded from several stores, and would wait for all of them. */
+enum word {
+	W_MACS, /* dmac, smac[0..1] */
+	W_TYPE, /* smac[2..5], vlan, ethertype */
+	W_DST,
+	W_SRC = W_DST + 2,
+	W_L4 = W_SRC + 2, /* proto, l4, sport, dport */
+	WORDS
+};
+
+_Static_assert(__builtin_offsetof(struct rn_key, vlan) == 8 * W_TYPE + 4, "layout of the key");
+_Static_assert(__builtin_offsetof(struct rn_key, dst) == 8 * W_DST, "layout of the key");
+_Static_assert(__builtin_offsetof(struct rn_key, src) == 8 * W_SRC, "layout of the key");
+_Static_assert(__builtin_offsetof(struct rn_key, proto) == 8 * W_L4, "layout of the key");
+_Static_assert(__builtin_offsetof(struct rn_key, sport) == 8 * W_L4 + 2, "layout of the key");
+_Static_assert(sizeof(struct rn_key) == 8 * WORDS, "layout of the key");
 
 /* Only its type: what is looked up are the daemon's tables. */
 struct rules {
@@ -56,7 +106,7 @@ const volatile __u32 cookie = 0;
 const volatile __u32 longest = 0; /* frame that the sockets take */
 volatile __u32 current = 0;
 struct rn_xdp_order orders[2] = {};
-__u64 filters[RN_XDP_SHAPES][RN_XDP_FILTER_WORDS] = {}; /* by slot, as the tables */
+struct rn_xdp_front front = {};
 
 /* Where the parser stands: p and at are the same place, as pointer and as offset. */
 struct cursor {
@@ -76,23 +126,22 @@ inline_always void advance(struct cursor *c, __u32 n)
 }
 
 /* True: a neighbour message, which a rule of the port's own MAC does not take. */
-inline_always int parse_l4(struct cursor *c, struct rn_key *key, int v6)
+inline_always int parse_l4(struct cursor *c, __u64 *key, __u8 proto, int v6)
 {
-	__u32 least = key->proto == PROTO_TCP ? 20 : key->proto == PROTO_UDP ? 8 : 12;
+	__u32 least = proto == PROTO_TCP ? 20 : proto == PROTO_UDP ? 8 : 12;
 
-	if (v6 && key->proto == PROTO_ICMP6)
+	key[W_L4] = bytes(proto, 0, 1);
+	if (v6 && proto == PROTO_ICMP6)
 		return has(c, 4) && c->p[0] >= 133 && c->p[0] <= 137;
-	if (key->proto != PROTO_TCP && key->proto != PROTO_UDP && key->proto != PROTO_SCTP)
+	if (proto != PROTO_TCP && proto != PROTO_UDP && proto != PROTO_SCTP)
 		return 0;
 	if (c->at + least > c->end || c->p + 4 > c->data_end)
 		return 0;
-	key->l4 = 1;
-	copy(&key->sport, c->p, 2);
-	copy(&key->dport, c->p + 2, 2);
+	key[W_L4] = bytes(proto, 0, 1) | bytes(1, 1, 1) | bytes(load32(c->p), 2, 4);
 	return 0;
 }
 
-inline_always void parse_ipv4(struct cursor *c, struct rn_key *key)
+inline_always void parse_ipv4(struct cursor *c, __u64 *key)
 {
 	__u8 *p = c->p;
 	__u32 hlen, total;
@@ -100,17 +149,18 @@ inline_always void parse_ipv4(struct cursor *c, struct rn_key *key)
 	if (!has(c, 20) || p[0] >> 4 != 4)
 		return;
 	hlen = (__u32)(p[0] & 15) * 4;
-	total = rn_get16(p + 2);
+	total = get16(p + 2);
 	if (hlen < 20 || total < hlen || c->at + total > c->end)
 		return;
-	copy(key->src, p + 12, 4);
-	copy(key->dst, p + 16, 4);
-	key->proto = p[9];
+	key[W_SRC] = bytes(load32(p + 12), 0, 4);
+	key[W_DST] = bytes(load32(p + 16), 0, 4);
 	c->end = c->at + total;
-	if (rn_get16(p + 6) & 0x3fff) /* more fragments, or an offset */
+	if (get16(p + 6) & 0x3fff) { /* more fragments, or an offset */
+		key[W_L4] = bytes(p[9], 0, 1);
 		return;
+	}
 	advance(c, hlen);
-	parse_l4(c, key, 0);
+	parse_l4(c, key, p[9], 0);
 }
 
 /* Size of the extension header of this type at the cursor; 0: it is none, or is cut off. */
@@ -132,18 +182,20 @@ inline_always int is_extension(__u8 type)
 	       type == PROTO_AH || type == PROTO_FRAGMENT;
 }
 
-inline_always int parse_ipv6(struct cursor *c, struct rn_key *key)
+inline_always int parse_ipv6(struct cursor *c, __u64 *key)
 {
 	__u8 *p = c->p, next;
 	__u32 total;
 
 	if (!has(c, 40) || p[0] >> 4 != 6)
 		return 0;
-	total = 40 + rn_get16(p + 4);
+	total = 40 + get16(p + 4);
 	if (c->at + total > c->end)
 		return 0;
-	copy(key->src, p + 8, 16);
-	copy(key->dst, p + 24, 16);
+	key[W_SRC] = load64(p + 8);
+	key[W_SRC + 1] = load64(p + 16);
+	key[W_DST] = load64(p + 24);
+	key[W_DST + 1] = load64(p + 32);
 	next = p[6];
 	c->end = c->at + total;
 	advance(c, 40);
@@ -151,7 +203,7 @@ inline_always int parse_ipv6(struct cursor *c, struct rn_key *key)
 		__u32 size;
 
 		if (next == PROTO_FRAGMENT && has(c, 8)) {
-			key->proto = c->p[0];
+			key[W_L4] = bytes(c->p[0], 0, 1);
 			return 0;
 		}
 		size = extension_size(c, next);
@@ -162,27 +214,27 @@ inline_always int parse_ipv6(struct cursor *c, struct rn_key *key)
 	}
 	if (is_extension(next))
 		return 0; /* cut short, or too many */
-	key->proto = next;
-	return parse_l4(c, key, 1);
+	return parse_l4(c, key, next, 1);
 }
 
 /* Fills the key; true: no rule takes this frame, or none of the port's own MAC if *neigh. */
-inline_always int parse(struct cursor *c, struct rn_key *key, int *neigh)
+inline_always int parse(struct cursor *c, __u64 *key, int *neigh)
 {
-	__u16 type;
+	__u16 type, vlan = 0;
+	__u64 smac;
 
 	if (!has(c, 14) || c->p[0] & 1)
 		return 1;
-	copy(key->dmac, c->p, 6);
-	copy(key->smac, c->p + 6, 6);
-	type = rn_get16(c->p + 12);
+	key[W_MACS] = load64(c->p);
+	smac = bytes(load32(c->p + 8), 0, 4);
+	type = get16(c->p + 12);
 	advance(c, 14);
 	if ((type == TYPE_TAG || type == TYPE_STAG) && has(c, 4)) {
-		key->vlan = bpf_htons(rn_get16(c->p) & 0xfff);
-		type = rn_get16(c->p + 2);
+		vlan = bpf_htons(get16(c->p) & 0xfff);
+		type = get16(c->p + 2);
 		advance(c, 4);
 	}
-	key->ethertype = bpf_htons(type);
+	key[W_TYPE] = smac | bytes(vlan, 4, 2) | bytes(bpf_htons(type), 6, 2);
 	if (type == TYPE_ARP)
 		*neigh = 1;
 	else if (type == TYPE_IP4)
@@ -193,11 +245,28 @@ inline_always int parse(struct cursor *c, struct rn_key *key, int *neigh)
 }
 
 /* May the table of this slot have the key? */
-inline_always int maybe(__u32 slot, const __u64 *key)
+inline_always int maybe(__u32 slot, __u32 bit)
 {
-	__u32 bit = rn_xdp_filter_bit((const void *)key);
+	return front.filter[slot & (RN_XDP_SHAPES - 1)][bit >> 6] >> (bit & 63) & 1;
+}
 
-	return filters[slot & (RN_XDP_SHAPES - 1)][bit >> 6] >> (bit & 63) & 1;
+/* Is the key's rule cached? The entry's address hangs on what the place holds, so that no processor
+ * reads the entry first. */
+inline_always const struct rn_xdp_cached *cached(__u32 slot, __u32 hash, const __u64 *key)
+{
+	const __u8 *place = &front.place[rn_xdp_place(slot, hash)];
+	__u32 n = *(const volatile __u8 *)place;
+	const struct rn_xdp_cached *c = &front.cached[n & (RN_XDP_CACHED - 1)];
+	const __u64 *k = (const void *)&c->key;
+	__u64 differs = c->slot ^ slot;
+
+	if (!n)
+		return NULL;
+	barrier(); /* the words come back from the stack: no register is kept for them till here */
+#pragma unroll
+	for (int w = 0; w < (int)(sizeof(c->key) / 8); w++)
+		differs |= k[w] ^ key[w];
+	return differs ? NULL : c;
 }
 
 #define NO_RULE (~0ull)
@@ -216,14 +285,19 @@ __attribute__((noinline)) __u64 find(const struct rn_key *key, __u32 which)
 		return NO_RULE; /* for the verifier */
 	for (int i = 0; i < RN_XDP_SHAPES && i < order->n; i++) {
 		const __u64 *m = (const void *)&order->mask[i];
-		__u32 slot = order->slot[i], *handle;
+		const struct rn_xdp_cached *c;
+		__u32 slot = order->slot[i], hash, *handle;
 		void *rules;
 
 #pragma unroll
 		for (int w = 0; w < (int)(sizeof(*key) / 8); w++)
 			to[w] = k[w] & m[w];
-		if (!maybe(slot, to))
+		hash = rn_xdp_hash((const void *)to);
+		if (!maybe(slot, hash))
 			continue;
+		c = cached(slot, hash, to);
+		if (c)
+			return c->handle;
 		rules = bpf_map_lookup_elem(&shapes, &slot);
 		if (!rules)
 			continue;
@@ -296,15 +370,18 @@ inline_always int classify(struct xdp_md *ctx, __u32 len)
 		.data_end = (void *)(long)ctx->data_end,
 		.end = len,
 	};
-	struct rn_key key = {};
+	union {
+		struct rn_key key;
+		__u64 word[WORDS];
+	} all = {.word = {0}};
 	__u64 handle;
 	int neigh = 0;
 
-	if (!order->n || parse(&c, &key, &neigh))
+	if (!order->n || parse(&c, all.word, &neigh))
 		return pass();
-	if (neigh && same_mac(key.dmac, order->mac))
+	if (neigh && same_mac(all.key.dmac, order->mac))
 		return pass();
-	handle = find(&key, which);
+	handle = find(&all.key, which);
 	if (handle == NO_RULE)
 		return pass();
 	return len > longest ? drop_long() : take(ctx, (__u32)handle);

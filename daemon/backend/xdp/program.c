@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * See program.h. Rules are entries of one BPF hash table for each shape, with a filter in front
- * (shared.h). A table begins small and is replaced by a larger copy when it is full; the array of
- * tables is switched in one store, so a packet sees either.
+ * See program.h. Rules are entries of one BPF hash table for each shape, with a filter and a cache
+ * in front (front.h). A table begins small and is replaced by a larger copy when it is full; the
+ * array of tables is switched in one store, so a packet sees either.
  *
  * The order of shapes is double buffered (shared.h). Before the idle buffer is filled again every
  * program that may still read it has ended: an update of an array of maps returns only after that
@@ -21,6 +21,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "front.h"
 #include "shared.h"
 
 #include "rn_xdp_prog.skel.h" /* uses the structs above */
@@ -29,10 +30,11 @@
 #define GROWTH	   8u
 #define ROOM_MAX   (1u << RN_HANDLE_BITS)
 
+#define WAIT_EVERY_NS 1000000000u /* for room in the cache, at most */
+
 struct table {
 	int fd; /* -1: none */
 	uint32_t n, room;
-	uint16_t *keys; /* how many keys there are for each bit of the filter; UINT16_MAX: no end */
 };
 
 struct rn_xdp_program {
@@ -42,6 +44,8 @@ struct rn_xdp_program {
 	uint32_t cookie;
 	char dev[RAWNET_DEV];
 	bool readers; /* programs may still read the idle order */
+	uint64_t waited; /* for room in the cache, last, ns */
+	struct rn_front front;
 	struct table table[RN_XDP_SHAPES];
 };
 
@@ -103,6 +107,7 @@ int rn_xdp_program_load(const char *dev, bool frags, uint32_t longest, const uin
 		return rn_fail(err, rc, "%s: the kernel refused the XDP program: %s: %.150s", dev,
 			       strerror(-rc), verifier);
 	}
+	rn_front_init(&p->front, &p->skel->bss->front);
 	rn_xdp_program_set_mac(p, mac);
 	*out = p;
 	return 0;
@@ -113,11 +118,10 @@ void rn_xdp_program_free(struct rn_xdp_program *p)
 	if (!p)
 		return;
 	rn_xdp_program_detach(p);
-	for (unsigned i = 0; i < RN_XDP_SHAPES; i++) {
+	for (unsigned i = 0; i < RN_XDP_SHAPES; i++)
 		if (p->table[i].fd >= 0)
 			close(p->table[i].fd);
-		free(p->table[i].keys);
-	}
+	rn_front_free(&p->front);
 	rn_xdp_prog__destroy(p->skel);
 	free(p);
 }
@@ -210,14 +214,14 @@ static int table_make(uint32_t room)
 	return fd < 0 ? -errno : fd;
 }
 
-static int table_open(struct table *t)
+static int table_open(struct rn_xdp_program *p, uint32_t slot)
 {
+	struct table *t = &p->table[slot];
 	int fd = table_make(FIRST_ROOM);
 
 	if (fd < 0)
 		return fd;
-	t->keys = calloc(1u << RN_XDP_FILTER_BITS, sizeof(*t->keys));
-	if (!t->keys) {
+	if (rn_front_open(&p->front, slot)) {
 		close(fd);
 		return -ENOMEM;
 	}
@@ -226,21 +230,39 @@ static int table_open(struct table *t)
 	return 0;
 }
 
+/* The kernel has waited for programs that ran. */
+static void programs_ended(struct rn_xdp_program *p)
+{
+	p->readers = false;
+	rn_front_waited(&p->front);
+}
+
 /* The program finds this table in the slot from now on; waits for programs that run. */
 static int table_publish(struct rn_xdp_program *p, uint32_t slot, int fd)
 {
 	if (bpf_map_update_elem(bpf_map__fd(p->skel->maps.shapes), &slot, &fd, BPF_ANY))
 		return -errno;
-	p->readers = false;
+	programs_ended(p);
 	return 0;
+}
+
+/* Without a table there is no rule, and programs look at nothing that changes. */
+static void wait_for_programs(struct rn_xdp_program *p)
+{
+	uint32_t slot = 0;
+
+	while (slot < RN_XDP_SHAPES && p->table[slot].fd < 0)
+		slot++;
+	if (slot < RN_XDP_SHAPES)
+		table_publish(p, slot, p->table[slot].fd);
 }
 
 static void table_drop(struct rn_xdp_program *p, uint32_t slot)
 {
-	bpf_map_delete_elem(bpf_map__fd(p->skel->maps.shapes), &slot);
-	memset(p->skel->bss->filters[slot], 0, sizeof(p->skel->bss->filters[slot]));
+	rn_front_close(&p->front, slot);
+	if (!bpf_map_delete_elem(bpf_map__fd(p->skel->maps.shapes), &slot))
+		programs_ended(p);
 	close(p->table[slot].fd);
-	free(p->table[slot].keys);
 	p->table[slot] = (struct table) {.fd = -1};
 }
 
@@ -280,35 +302,15 @@ static int table_grow(struct rn_xdp_program *p, uint32_t slot)
 	return 0;
 }
 
-/* ---- the filters in front of the tables: a bit is set while there are keys for it ---- */
-
-static uint32_t filter_bit(const struct rn_key *key)
+/* The wait takes some 10 ms, rules come by the ten thousand. */
+static void wait_for_room(struct rn_xdp_program *p)
 {
-	unsigned long long words[sizeof(*key) / sizeof(unsigned long long)];
+	uint64_t now = rn_mono_ns();
 
-	memcpy(words, key, sizeof(words));
-	return rn_xdp_filter_bit(words);
-}
-
-static void filter_add(struct rn_xdp_program *p, uint32_t slot, const struct rn_key *key)
-{
-	uint32_t bit = filter_bit(key);
-	uint16_t *keys = &p->table[slot].keys[bit];
-
-	if (*keys < UINT16_MAX)
-		++*keys;
-	__atomic_fetch_or(&p->skel->bss->filters[slot][bit / 64], 1ull << bit % 64,
-			  __ATOMIC_RELAXED);
-}
-
-static void filter_del(struct rn_xdp_program *p, uint32_t slot, const struct rn_key *key)
-{
-	uint32_t bit = filter_bit(key);
-	uint16_t *keys = &p->table[slot].keys[bit];
-
-	if (*keys < UINT16_MAX && !--*keys)
-		__atomic_fetch_and(&p->skel->bss->filters[slot][bit / 64], ~(1ull << bit % 64),
-				   __ATOMIC_RELAXED);
+	if (!rn_front_wants_wait(&p->front) || now - p->waited < WAIT_EVERY_NS)
+		return;
+	p->waited = now;
+	wait_for_programs(p);
 }
 
 int rn_xdp_program_add(struct rn_xdp_program *p, const struct rn_rule *rule, struct rn_err *err)
@@ -324,7 +326,8 @@ int rn_xdp_program_add(struct rn_xdp_program *p, const struct rn_rule *rule, str
 		return rn_fail(err, rc, "%s: the kernel's table refused rule number %u: %s", p->dev,
 			       t->n + 1, strerror(-rc));
 	t->n++;
-	filter_add(p, rule->shape->slot, &rule->key);
+	wait_for_room(p);
+	rn_front_add(&p->front, rule);
 	return 0;
 }
 
@@ -332,10 +335,11 @@ void rn_xdp_program_del(struct rn_xdp_program *p, const struct rn_rule *rule)
 {
 	struct table *t = &p->table[rule->shape->slot];
 
+	rn_front_hide(&p->front, rule);
 	if (bpf_map_delete_elem(t->fd, &rule->key))
 		return;
 	t->n--;
-	filter_del(p, rule->shape->slot, &rule->key);
+	rn_front_del(&p->front, rule);
 }
 
 /* ---- the order of shapes ---- */
@@ -350,12 +354,8 @@ static void order_turn(struct rn_xdp_program *p)
  * was published since. */
 static struct rn_xdp_order *order_idle(struct rn_xdp_program *p)
 {
-	const uint32_t slot = 0;
-
-	if (p->readers && p->table[0].fd >= 0)
-		table_publish(p, slot, p->table[0].fd);
-	else if (p->readers)
-		bpf_map_delete_elem(bpf_map__fd(p->skel->maps.shapes), &slot);
+	if (p->readers)
+		wait_for_programs(p);
 	p->readers = false;
 	return &p->skel->bss->orders[!p->skel->bss->current];
 }
@@ -380,7 +380,7 @@ static int tables_for(struct rn_xdp_program *p, const struct rn_shape *const *or
 
 		if (t->fd >= 0)
 			continue;
-		rc = table_open(t);
+		rc = table_open(p, order[i]->slot);
 		if (rc)
 			return rc;
 		rc = table_publish(p, order[i]->slot, t->fd);

@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #include "program.h"
+#include "shared.h"
 
 #define RX_CHUNKS   2048u
 #define FILL_PLACES (2 * RX_CHUNKS)
@@ -33,15 +34,21 @@
 #define XDP_MAX_TX_SKB_BUDGET 9 /* include/uapi/linux/if_xdp.h, Linux 6.17 */
 #endif
 
-/* Received frames begin behind the kernel's headroom. One tag may come on top of max_frame. */
+/* In front of a received frame stand the kernel's headroom and, where the kernel copies, room for
+ * the program's verdict, which then shares a line with the frame's headers and not with what nobody
+ * reads. A device that writes the frame itself does so to whole lines. */
+#define VERDICT	 (uint32_t)sizeof(struct rn_xdp_verdict)
+#define HEADROOM (XDP_PACKET_HEADROOM + VERDICT)
+
+/* One tag may come on top of max_frame. */
 static uint32_t chunk_for(uint32_t max_frame)
 {
-	return max_frame + 4 + XDP_PACKET_HEADROOM <= SMALL ? SMALL : LARGE;
+	return max_frame + 4 + HEADROOM <= SMALL ? SMALL : LARGE;
 }
 
 uint32_t rn_xsk_rx_room(uint32_t max_frame, bool frags)
 {
-	return (chunk_for(max_frame) - XDP_PACKET_HEADROOM) * (frags ? MOST_PARTS : 1);
+	return (chunk_for(max_frame) - HEADROOM) * (frags ? MOST_PARTS : 1);
 }
 
 /* ---- life ---- */
@@ -95,6 +102,7 @@ static int make_umem(struct rn_xsk *x, const struct rn_xsk_config *config, struc
 		.fill_size = FILL_PLACES,
 		.comp_size = x->n_descs,
 		.frame_size = x->chunk_size,
+		.frame_headroom = config->copy ? VERDICT : 0,
 	};
 	int rc = xsk_umem__create(&x->u, x->umem, x->size, &x->fill, &x->done, &uc);
 
