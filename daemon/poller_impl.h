@@ -83,7 +83,7 @@ struct rn_poller {
 	struct rn_wakes wakes;
 	bool owned; /* backends own queues: those get packets from the wire without our doing */
 	uint32_t looks; /* at cold queues that are due */
-	uint64_t turn_ns; /* a turn with work, when last measured */
+	uint64_t turn_ns; /* a turn with work, as measured, smoothed */
 	uint64_t now, idle_since;
 	struct rn_spin spin;
 	uint64_t turns, busy_turns, sleeps;

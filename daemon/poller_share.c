@@ -14,6 +14,10 @@
  *     after LIGHT_TURNS nobody waits any more.
  * So the median of light ones does not notice heavy ones, one packet in eight waits for a burst,
  * and no heavy one sends less than a light one does.
+ *
+ * Where turns are long, for what comes by the wire or for system calls, a burst is little of what a
+ * light one waits for, and light ones are served in each turn: nobody is put off, and bursts beside
+ * them are small.
  */
 #include "backend/backend.h"
 #include "poller_impl.h"
@@ -24,7 +28,9 @@
 
 #define TURN_BUDGET 256u /* packets of all clients' transmit in a turn */
 #define AHEAD_LEAST 8u /* hot queues; fewer stay in the cache */
-#define LIGHT_TURNS 128u /* after it was served, that a light client counts as one */
+#define LIGHT_TURNS 128u /* after it was served, that a light client counts as one, */
+#define LIGHT_LONG  16u /* if turns are long: */
+#define LONG_NS	    4000u
 #define PASS_MOST   8u /* turns with light ones that heavy ones let pass */
 #define CALM_MOST   3u /* RN_POLLER_SMALL doubled so often is RN_POLLER_BURST */
 #define HOLD_LEAST  8u /* turns without a light one that heavy ones wait, */
@@ -92,11 +98,19 @@ static bool beside_light(const struct rn_poller *p)
 	return p->n_hot > 1 && p->turns < p->light_until;
 }
 
+/* A burst is what light ones would wait for. */
+static bool turns_are_short(const struct rn_poller *p)
+{
+	return p->turn_ns < LONG_NS;
+}
+
 /* What light ones left of the time, or more when none comes. */
 static unsigned burst_beside_light(const struct rn_poller *p)
 {
 	const unsigned least = RN_POLLER_SMALL << p->calm;
 
+	if (!turns_are_short(p))
+		return 2 * RN_POLLER_SMALL;
 	return p->owed > least ? p->owed : least;
 }
 
@@ -132,7 +146,7 @@ static void weigh(struct rn_queue *q, unsigned burst, unsigned asked, unsigned d
 		return;
 	if (p->light_had < did)
 		p->light_had = did;
-	p->light_until = p->turns + LIGHT_TURNS;
+	p->light_until = p->turns + (turns_are_short(p) ? LIGHT_TURNS : LIGHT_LONG);
 	p->lit = true;
 }
 
@@ -188,12 +202,14 @@ static unsigned serve_round(struct rn_poller *p, bool heavy_alone, unsigned budg
 	struct rn_set *set = p->now_set;
 	unsigned work = 0;
 	uint32_t i, n = p->n_hot, at = p->rr < n ? p->rr : 0, waits = n;
+	const bool gives_way = turns_are_short(p);
 	bool more = false, stale = false;
 
 	p->full = false;
 	for (i = 0; i < n && work < budget && !more; i++) {
 		struct rn_queue *q = set->hot[at];
-		const bool later = q->heavy && (p->hold || p->lit) && p->passed < PASS_MOST;
+		const bool later = gives_way && q->heavy && (p->hold || p->lit) &&
+				   p->passed < PASS_MOST;
 
 		if (n >= AHEAD_LEAST)
 			ask_ahead(set, n, at);

@@ -17,13 +17,14 @@
 #include "state.h"
 #include "tx_state.h"
 
-#define RX_BUDGET   256u /* packets of one hardware queue in a turn */
-#define COLD_BUDGET 64u /* packets of queues that were cold, in a turn */
-#define COLD_EVERY  4u /* of so many turns without work one looks at a cold queue, */
-#define COLD_AHEAD  3u /* looks: as long as its client's index takes to come */
-#define COLD_QUIET  16u /* if so many before it had no work either */
-#define COPY_BUDGET 32u
-#define TURN_SAMPLE 64u
+#define RX_BUDGET    256u /* packets of one hardware queue in a turn */
+#define COLD_BUDGET  64u /* packets of queues that were cold, in a turn */
+#define COLD_EVERY   4u /* of so many turns without work one looks at a cold queue, */
+#define COLD_AHEAD   3u /* looks: as long as its client's index takes to come */
+#define COLD_QUIET   16u /* if so many before it had no work either */
+#define COPY_BUDGET  32u
+#define TURN_SAMPLE  64u
+#define TURN_STEP_NS 1000u /* and four times as much: one that the host stretched is no measure */
 
 /* ---- the clock ---- */
 
@@ -350,8 +351,10 @@ static void account(struct rn_poller *p, unsigned work, uint64_t began)
 		return;
 	rn_store(&p->busy_turns, p->busy_turns + 1);
 	if (began) {
-		p->turn_ns = clock_ns() - began;
-		rn_turns_add(&p->lengths, p->turn_ns);
+		const uint64_t ns = clock_ns() - began, most = 4 * p->turn_ns + TURN_STEP_NS;
+
+		rn_turns_add(&p->lengths, ns);
+		p->turn_ns = (3 * p->turn_ns + (ns < most ? ns : most)) / 4;
 	}
 }
 

@@ -9,6 +9,7 @@
  *   waits_for_light  without `hold`: twice the burst; without `calm`: 4 packets again
  *   receives_meanwhile  without serve_rx(): nothing in the first turn
  *   as_much          without `light_had`: 4 packets where the light one had 8
+ *   long_turns       without turns_are_short(): 32 packets in eight turns
  *   many_light_ones  without the look at `passed`: 800 of 12,000 packets; where a burst that the
  *                    budget cut short made a queue heavy: 6
  *   never_a_burst    without LOAD_HEAVY: 31 packets in each turn
@@ -17,6 +18,7 @@
  */
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <urcu-qsbr.h>
 
 #include "poller_rig.h"
@@ -28,6 +30,7 @@
 static unsigned has[MANY]; /* packets of each queue, at each look */
 static bool once; /* queue 0 has them at one look */
 static unsigned room; /* of the device */
+static unsigned nap_us; /* how long it takes */
 static struct one a, b;
 
 /* What came of it. */
@@ -40,6 +43,8 @@ static unsigned queue_tx(struct rn_queue *q, unsigned budget)
 	unsigned n = has[i] < budget ? has[i] : budget;
 
 	n = room < n ? room : n;
+	if (nap_us)
+		usleep(nap_us);
 	if (n && i == 1)
 		late += a.q.tx.daemon - a.tx.daemon;
 	if (once && !i)
@@ -74,6 +79,7 @@ static int setup(void **state)
 	memset(has, 0, sizeof(has));
 	memset(moved, 0, sizeof(moved));
 	once = false;
+	nap_us = 0;
 	room = UINT32_MAX;
 	return poller_rig_open(&backend);
 }
@@ -220,6 +226,25 @@ static void as_much(void **state)
 	close_both();
 }
 
+/* Turns are long: a light one comes in each, and the heavy one has a small burst in each. */
+static void long_turns(void **state)
+{
+	(void)state;
+	open_both();
+	nap_us = 20;
+	for (int i = 0; i < 2000; i++) {
+		send_light(1);
+		assert_int_equal(turn_of(0), 1);
+	}
+	memset(moved, 0, sizeof(moved));
+	for (int i = 0; i < 8; i++) {
+		send_light(1);
+		turns(1);
+	}
+	assert_int_equal(moved[1], 64);
+	close_both();
+}
+
 /* Light ones take all that a turn may move: the heavy one has bursts all the same. */
 static void many_light_ones(void **state)
 {
@@ -311,6 +336,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(waits_for_light, setup, teardown),
 		cmocka_unit_test_setup_teardown(receives_meanwhile, setup, teardown),
 		cmocka_unit_test_setup_teardown(as_much, setup, teardown),
+		cmocka_unit_test_setup_teardown(long_turns, setup, teardown),
 		cmocka_unit_test_setup_teardown(many_light_ones, setup, teardown),
 		cmocka_unit_test_setup_teardown(never_a_burst, setup, teardown),
 		cmocka_unit_test_setup_teardown(full_is_not_light, setup, teardown),
