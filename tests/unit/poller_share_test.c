@@ -18,9 +18,9 @@
  */
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 #include <urcu-qsbr.h>
 
+#include "poller_impl.h"
 #include "poller_rig.h"
 
 #define ENDLESS (1u << 20)
@@ -30,7 +30,7 @@
 static unsigned has[MANY]; /* packets of each queue, at each look */
 static bool once; /* queue 0 has them at one look */
 static unsigned room; /* of the device */
-static unsigned nap_us; /* how long it takes */
+static uint64_t turn_ns; /* what the poller measured, it believes */
 static struct one a, b;
 
 /* What came of it. */
@@ -43,8 +43,6 @@ static unsigned queue_tx(struct rn_queue *q, unsigned budget)
 	unsigned n = has[i] < budget ? has[i] : budget;
 
 	n = room < n ? room : n;
-	if (nap_us)
-		usleep(nap_us);
 	if (n && i == 1)
 		late += a.q.tx.daemon - a.tx.daemon;
 	if (once && !i)
@@ -79,7 +77,7 @@ static int setup(void **state)
 	memset(has, 0, sizeof(has));
 	memset(moved, 0, sizeof(moved));
 	once = false;
-	nap_us = 0;
+	turn_ns = 100;
 	room = UINT32_MAX;
 	return poller_rig_open(&backend);
 }
@@ -91,11 +89,20 @@ static int teardown(void **state)
 	return 0;
 }
 
+/* On a machine as fast as the test wants it. */
+static void some_turns(int n)
+{
+	while (n-- > 0) {
+		poller->turn_ns = turn_ns;
+		turns(1);
+	}
+}
+
 /* One turn: packets that queue i moved in it. */
 static unsigned turn_of(int i)
 {
 	memset(moved, 0, sizeof(moved));
-	turns(1);
+	some_turns(1);
 	return moved[i];
 }
 
@@ -105,7 +112,7 @@ static void open_weighty(uint32_t weight)
 	one_open(&a, 0, weight);
 	one_open(&b, 1, 1);
 	has[1] = ENDLESS;
-	turns(4);
+	some_turns(4);
 	assert_int_equal(turn_of(1), RN_POLLER_BURST);
 	late = 0;
 }
@@ -144,7 +151,7 @@ static void published_first(void **state)
 	open_both();
 	send_light(1);
 	assert_int_equal(turn_of(0), 1);
-	turns(HOLD);
+	some_turns(HOLD);
 	late = 0;
 	for (int i = 0; i < 800; i++) {
 		send_light(1);
@@ -187,12 +194,12 @@ static void waits_for_light(void **state)
 		assert_int_equal(burst, want);
 		last = n;
 	}
-	turns(3);
+	some_turns(3);
 	send_light(1);
 	assert_int_equal(turn_of(0), 1);
 	waits(&burst);
 	assert_int_equal(burst, RN_POLLER_SMALL);
-	turns(300);
+	some_turns(300);
 	for (int i = 0; i < 10; i++)
 		assert_int_equal(turn_of(1), RN_POLLER_BURST);
 	close_both();
@@ -205,7 +212,7 @@ static void receives_meanwhile(void **state)
 	port.backend = &receiving;
 	open_both();
 	send_light(1);
-	turns(1);
+	some_turns(1);
 	received = 0;
 	for (unsigned i = 1; !turn_of(1); i++)
 		assert_int_equal(received, i);
@@ -218,9 +225,9 @@ static void as_much(void **state)
 	(void)state;
 	open_both();
 	has[0] = 8;
-	turns(80);
+	some_turns(80);
 	memset(moved, 0, sizeof(moved));
-	turns(800);
+	some_turns(800);
 	assert_int_equal(moved[0], 6400);
 	assert_int_equal(moved[1], 6400);
 	close_both();
@@ -231,15 +238,15 @@ static void long_turns(void **state)
 {
 	(void)state;
 	open_both();
-	nap_us = 20;
-	for (int i = 0; i < 2000; i++) {
+	turn_ns = 20000;
+	for (int i = 0; i < 100; i++) {
 		send_light(1);
 		assert_int_equal(turn_of(0), 1);
 	}
 	memset(moved, 0, sizeof(moved));
 	for (int i = 0; i < 8; i++) {
 		send_light(1);
-		turns(1);
+		some_turns(1);
 	}
 	assert_int_equal(moved[1], 64);
 	close_both();
@@ -256,9 +263,9 @@ static void many_light_ones(void **state)
 		one_open(&more[i], i, 1);
 		has[i] = 15;
 	}
-	turns(100);
+	some_turns(100);
 	memset(moved, 0, sizeof(moved));
-	turns(800);
+	some_turns(800);
 	assert_in_range(moved[2], 9000, 12000);
 	assert_in_range(moved[1], 9000, 12000);
 	for (uint32_t i = 2; i < MANY; i++)
@@ -274,7 +281,7 @@ static void never_a_burst(void **state)
 	(void)state;
 	open_both();
 	has[1] = RN_POLLER_BURST - 1;
-	turns(300);
+	some_turns(300);
 	for (int i = 0; i < 800; i++) {
 		send_light(1);
 		assert_int_equal(turn_of(0), 1);
@@ -291,7 +298,7 @@ static void full_is_not_light(void **state)
 	open_both();
 	a.q.tx.client = a.q.tx.daemon + ENDLESS; /* there is more */
 	has[0] = 1;
-	turns(20);
+	some_turns(20);
 	assert_int_equal(most[1], RN_POLLER_BURST);
 	close_both();
 }
@@ -302,11 +309,11 @@ static void lowered_weight(void **state)
 	(void)state;
 	open_weighty(100);
 	has[0] = ENDLESS;
-	turns(1);
+	some_turns(1);
 	assert_int_not_equal(a.q.served, 0);
 	a.q.weight = 1;
 	memset(moved, 0, sizeof(moved));
-	turns(8);
+	some_turns(8);
 	assert_true(moved[1] > 0);
 	close_both();
 }
@@ -321,7 +328,7 @@ static void full_device(void **state)
 	memset(moved, 0, sizeof(moved));
 	for (int i = 0; i < 100; i++) {
 		room = 4;
-		turns(1);
+		some_turns(1);
 	}
 	assert_int_equal(moved[0] + moved[1], 400);
 	assert_in_range(moved[0], 150, 250);
