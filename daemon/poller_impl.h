@@ -67,15 +67,16 @@ struct rn_poller {
 	/* the poller's */
 	_Alignas(128) struct rn_set *now_set; /* the set that hot[] belongs to */
 	uint64_t now_generation;
-	uint32_t n_hot, cold_next, rr;
+	uint32_t n_hot, cold_next;
+	uint32_t rr[2]; /* where the next round begins, of light ones and of heavy ones */
 	uint64_t light_until; /* the turn from which on nobody is a light one any more */
 	uint32_t light_had; /* packets of one of them in this turn */
 	uint32_t passed; /* turns with light ones since heavy ones had bursts */
 	uint32_t owed; /* packets of a heavy one's next burst, for these */
 	uint32_t hold; /* turns that heavy queues still wait */
 	uint32_t calm; /* bursts of heavy ones since then; not more than matter */
-	/* in this turn: light ones served, heavy ones served, or put off; part was published */
-	bool lit, burst, put_off, finished;
+	bool lit, burst, finished; /* in this turn: light ones, heavy ones served; part published */
+	bool cut, others; /* the last round: not all had their turn; some are of the other kind */
 	bool full; /* a device took less than a client had, in this turn */
 	uint32_t quiet; /* turns without work since the last with work */
 	uint32_t n_touched, n_told;

@@ -12,8 +12,9 @@
  *   - the burst is as many packets as light ones had meanwhile, RN_POLLER_SMALL for each turn of
  *     theirs at least. The longer no light one comes, the larger it is; soon it is a whole one, and
  *     after LIGHT_TURNS nobody waits any more.
- * So the median of light ones does not notice heavy ones, one packet in eight waits for a burst,
- * and no heavy one sends less than a light one does.
+ * So the median of light ones does not notice a heavy one, and one packet in eight waits for a
+ * burst. A heavy one sends as much as a light one does, and waits for PASS_MOST times HOLD_LEAST
+ * turns.
  *
  * Where turns are long, for what comes by the wire or for system calls, a burst is little of what a
  * light one waits for, and light ones are served in each turn: nobody is put off, and bursts beside
@@ -26,18 +27,19 @@
 #include "tx.h"
 #include "tx_state.h"
 
-#define TURN_BUDGET 256u /* packets of all clients' transmit in a turn */
-#define AHEAD_LEAST 8u /* hot queues; fewer stay in the cache */
-#define LIGHT_TURNS 128u /* after it was served, that a light client counts as one, */
-#define LIGHT_LONG  16u /* if turns are long: */
-#define LONG_NS	    4000u
-#define PASS_MOST   8u /* turns with light ones that heavy ones let pass */
-#define CALM_MOST   3u /* RN_POLLER_SMALL doubled so often is RN_POLLER_BURST */
-#define HOLD_LEAST  8u /* turns without a light one that heavy ones wait, */
-#define HOLD_MORE   4u /* and so many more after each larger burst */
-#define HOLD_WORK   8u /* packets that are worth a turn without one */
-#define LOAD_DECAY  8u
-#define LOAD_HEAVY  (16 * LOAD_DECAY) /* 16 packets at each look, not in one burst */
+#define TURN_BUDGET  256u /* packets of all clients' transmit in a round */
+#define HEAVY_BUDGET 128u /* of heavy ones beside light ones */
+#define AHEAD_LEAST  8u /* hot queues; fewer stay in the cache */
+#define LIGHT_TURNS  128u /* after it was served, that a light client counts as one, */
+#define LIGHT_LONG   16u /* if turns are long: */
+#define LONG_NS	     4000u
+#define PASS_MOST    8u /* turns with light ones that heavy ones let pass, */
+#define CALM_MOST    3u /* RN_POLLER_SMALL doubled so often is RN_POLLER_BURST */
+#define HOLD_LEAST   8u /* turns without a light one that heavy ones wait, */
+#define HOLD_MORE    4u /* and so many more after each larger burst */
+#define HOLD_WORK    8u /* packets that are worth a turn without one */
+#define LOAD_DECAY   8u
+#define LOAD_HEAVY   (16 * LOAD_DECAY) /* 16 packets at each look, not in one burst */
 
 /* A queue that asked for more than its rate is left alone for a moment: most of what it has would
  * be dropped, and dropping takes time from the others too. */
@@ -53,43 +55,38 @@ static bool rests(struct rn_queue *q)
 	return true;
 }
 
-static inline unsigned serve(struct rn_queue *q, unsigned budget)
+static inline unsigned serve_rx(struct rn_queue *q, unsigned budget)
 {
 	const struct rn_backend *be = q->hwq->port->backend;
-	unsigned n = 0;
 
 	if (q->dead)
 		return 0;
 	rn_queue_follow(q);
-	if (be->queue_rx)
-		n += be->queue_rx(q, budget);
-	if (!rests(q))
-		n += be->queue_tx ? be->queue_tx(q, budget) : rn_tx_run(q, budget);
-	return n;
+	return be->queue_rx ? be->queue_rx(q, budget) : 0;
 }
 
-/* What comes by the wire does not wait for light ones: a small ring would run over. */
-static unsigned serve_rx(struct rn_queue *q)
+static inline unsigned serve_tx(struct rn_queue *q, unsigned budget)
 {
 	const struct rn_backend *be = q->hwq->port->backend;
 
-	if (q->dead || !be->queue_rx)
+	if (q->dead || rests(q))
 		return 0;
-	rn_queue_follow(q);
-	return be->queue_rx(q, RN_POLLER_BURST);
+	return be->queue_tx ? be->queue_tx(q, budget) : rn_tx_run(q, budget);
 }
 
 unsigned rn_poller_serve(struct rn_queue *q, unsigned budget)
 {
-	return serve(q, budget);
+	unsigned n = serve_rx(q, budget);
+
+	return n + serve_tx(q, budget);
 }
 
 /* ---- light and heavy ---- */
 
-/* Of a copying backend: a device that is full does not make a heavy client a light one. */
-static bool has_no_more(const struct rn_queue *q)
+/* Packets that it is known to have. A backend that owns the queue counts them from `next`. */
+static uint32_t waiting(const struct rn_queue *q)
 {
-	return q->hw || q->tx.client == q->tx.daemon;
+	return q->tx.client - (q->hw ? q->tx.next : q->tx.daemon);
 }
 
 /* Was somebody served a moment ago who has less than his burst? */
@@ -128,20 +125,23 @@ static unsigned burst_of(const struct rn_queue *q)
 	return least * q->weight;
 }
 
-/* It was asked for so many packets, its burst or what was left of the budget, and had `did`. */
+/* It was asked for so many packets to send, its burst or what was left of the budget, and had
+ * `did`. A device that is full makes nobody a light one. */
 static void weigh(struct rn_queue *q, unsigned burst, unsigned asked, unsigned did)
 {
 	struct rn_poller *p = q->poller;
+	const bool was_heavy = q->heavy;
 
 	q->load += did - q->load / LOAD_DECAY;
-	if (did < asked && !has_no_more(q)) {
+	if (did < asked && waiting(q)) {
 		p->full |= !q->rest;
+		q->heavy |= !q->rest && waiting(q) >= RN_POLLER_BURST;
 		return;
 	}
 	if (did == asked && asked < burst)
 		return;
 	q->heavy = did && (did >= asked || q->load >= LOAD_HEAVY);
-	p->burst |= q->heavy;
+	p->burst |= q->heavy && was_heavy;
 	if (!did || q->heavy)
 		return;
 	if (p->light_had < did)
@@ -156,13 +156,14 @@ static bool serve_burst(struct rn_queue *q, unsigned most, unsigned *work)
 {
 	unsigned full = burst_of(q); /* may be less than the last: a reload, or a light client */
 	unsigned burst = q->served < full ? full - q->served : full;
-	unsigned asked = burst < most ? burst : most, did = serve(q, asked);
+	unsigned asked = burst < most ? burst : most, got = serve_rx(q, asked);
+	unsigned sent = serve_tx(q, asked), did = got + sent;
 
 	q->idle_turns = did ? 0 : q->idle_turns + 1;
 	*work += did;
 	q->served = did < burst && did >= asked ? full - burst + did : 0;
 	if (q->poller->n_hot > 1)
-		weigh(q, burst, asked, did);
+		weigh(q, burst, asked, sent);
 	return q->served != 0;
 }
 
@@ -192,44 +193,52 @@ static __attribute__((noinline)) void ask_ahead(const struct rn_set *set, uint32
 }
 
 /*
- * Each hot queue, or each heavy one, gets a burst in proportion to its weight; the round ends when
- * its budget is spent, and the next one begins behind the queue that was served last. A burst that
- * the end of a round cut short goes on first, so that weights hold whatever the budget is. The next
- * round begins with a heavy queue that had to wait.
+ * Each hot queue that is heavy, or each that is not, gets a burst in proportion to its weight; the
+ * round ends when its budget is spent, and the next one begins behind the queue that was served
+ * last. A burst that the end of a round cut short goes on first, so that weights hold whatever the
+ * budget is.
  */
-static unsigned serve_round(struct rn_poller *p, bool heavy_alone, unsigned budget)
+static unsigned serve_round(struct rn_poller *p, bool heavy, unsigned budget)
 {
 	struct rn_set *set = p->now_set;
 	unsigned work = 0;
-	uint32_t i, n = p->n_hot, at = p->rr < n ? p->rr : 0, waits = n;
-	const bool gives_way = turns_are_short(p);
-	bool more = false, stale = false;
+	uint32_t i, n = p->n_hot, at = p->rr[heavy] < n ? p->rr[heavy] : 0;
+	bool more = false, stale = false, others = false;
 
 	p->full = false;
 	for (i = 0; i < n && work < budget && !more; i++) {
 		struct rn_queue *q = set->hot[at];
-		const bool later = gives_way && q->heavy && (p->hold || p->lit) &&
-				   p->passed < PASS_MOST;
 
 		if (n >= AHEAD_LEAST)
 			ask_ahead(set, n, at);
-		if (heavy_alone ? q->heavy : !later) {
+		if (q->heavy == heavy) {
 			more = serve_burst(q, budget - work, &work);
 			stale |= q->idle_turns > RN_COLD_AFTER || q->dead;
-		} else if (later) {
-			work += serve_rx(q);
-			waits = waits < n ? waits : at;
+		} else {
+			others = true;
 		}
 		if (!more)
 			at = at + 1 < n ? at + 1 : 0;
 	}
 	if (p->full && !more) /* what the device takes next is another one's */
 		at = at + 1 < n ? at + 1 : 0;
-	p->put_off = waits < n;
-	p->rr = p->put_off ? waits : at;
+	p->cut = i < n || more;
+	p->others = others || p->cut;
+	p->rr[heavy] = at;
 	for (i = stale ? n : 0; i-- > 0;)
 		if (set->hot[i]->idle_turns > RN_COLD_AFTER || set->hot[i]->dead)
 			rn_poller_make_cold(p, i);
+	return work;
+}
+
+/* What comes by the wire waits for nobody: a small ring would run over. */
+static unsigned serve_put_off(struct rn_poller *p)
+{
+	unsigned work = 0;
+
+	for (uint32_t i = 0; p->owned && i < p->n_hot; i++)
+		if (p->now_set->hot[i]->heavy)
+			work += serve_rx(p->now_set->hot[i], RN_POLLER_BURST);
 	return work;
 }
 
@@ -245,23 +254,49 @@ static unsigned serve_only(struct rn_poller *p)
 	return work;
 }
 
-/* Light ones were served in this turn. */
+/* Light ones were served in this turn, and there are heavy ones. */
 static void let_pass(struct rn_poller *p)
 {
-	p->passed++;
-	p->owed += p->light_had > RN_POLLER_SMALL ? p->light_had : RN_POLLER_SMALL;
 	p->calm = 0;
 	p->hold = HOLD_LEAST;
+	if (p->passed >= PASS_MOST)
+		return;
+	p->passed++;
+	p->owed += p->light_had > RN_POLLER_SMALL ? p->light_had : RN_POLLER_SMALL;
 }
 
-/* Heavy ones had their bursts. */
+/* Do heavy ones wait in this turn? */
+static bool puts_off(const struct rn_poller *p)
+{
+	return turns_are_short(p) && (p->hold || p->lit) && p->passed < PASS_MOST;
+}
+
+/* Heavy ones had their bursts; if not all, the others have theirs in the next turn. */
 static void had_bursts(struct rn_poller *p)
 {
+	if (p->cut && p->passed >= PASS_MOST)
+		return;
 	p->passed = p->owed = 0;
 	if (!beside_light(p))
 		return;
 	p->hold = HOLD_LEAST + HOLD_MORE * p->calm;
 	p->calm += p->calm < CALM_MOST;
+}
+
+static unsigned serve_heavy(struct rn_poller *p)
+{
+	unsigned work;
+
+	if (p->lit)
+		let_pass(p);
+	if (puts_off(p))
+		return serve_put_off(p);
+	if (p->lit && turns_are_short(p))
+		rn_poller_finish(p);
+	work = serve_round(p, true, p->lit ? HEAVY_BUDGET : TURN_BUDGET);
+	if (p->burst)
+		had_bursts(p);
+	return work;
 }
 
 unsigned rn_poller_serve_hot(struct rn_poller *p, unsigned before)
@@ -275,13 +310,5 @@ unsigned rn_poller_serve_hot(struct rn_poller *p, unsigned before)
 	work = serve_round(p, false, TURN_BUDGET);
 	turns = 1 + (work + before) / HOLD_WORK;
 	p->hold -= turns < p->hold ? turns : p->hold;
-	if (p->lit)
-		let_pass(p);
-	if (p->put_off && p->passed >= PASS_MOST && work < TURN_BUDGET) {
-		rn_poller_finish(p);
-		work += serve_round(p, true, TURN_BUDGET - work);
-	}
-	if (p->burst)
-		had_bursts(p);
-	return work;
+	return p->others ? work + serve_heavy(p) : work;
 }

@@ -90,7 +90,7 @@ static __attribute__((noinline, cold)) void take_set(struct rn_poller *p, struct
 
 	p->now_set = set;
 	p->now_generation = set->generation;
-	p->cold_next = p->rr = 0;
+	p->cold_next = p->rr[0] = p->rr[1] = 0;
 	p->owned = false;
 	p->n_told = 0;
 	for (uint32_t i = 0; i < set->n_queues; i++) {

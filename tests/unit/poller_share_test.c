@@ -5,16 +5,20 @@
  *
  * Seen to fail without its defence (daemon/poller_share.c):
  *
- *   published_first  without rn_poller_finish() between the rounds: 100 packets were not published
- *   waits_for_light  without `hold`: twice the burst; without `calm`: 4 packets again
- *   receives_meanwhile  without serve_rx(): nothing in the first turn
- *   as_much          without `light_had`: 4 packets where the light one had 8
- *   long_turns       without turns_are_short(): 32 packets in eight turns
- *   many_light_ones  without the look at `passed`: 800 of 12,000 packets; where a burst that the
- *                    budget cut short made a queue heavy: 6
- *   never_a_burst    without LOAD_HEAVY: 31 packets in each turn
- *   lowered_weight   without the look at it: the burst was endless, the other had no turn
- *   full_device      without the step to the next: all went to the first
+ *   published_first    without rn_poller_finish() before heavy ones: 100 packets too late
+ *   waits_for_light    without `hold`: no wait; without `calm`: 4 packets again
+ *   receives_meanwhile without serve_put_off(): nothing in the first turn
+ *   as_much            without `light_had`: 4 packets where the light one had 8
+ *   long_turns         without turns_are_short(): 32 packets in eight turns
+ *   many_light_ones    without the bound of `passed`: none of the heavy one
+ *   many_heavy_ones    without the look at `cut`: 1,680 packets, 30,000 of the light one
+ *   heavy_weight       light and heavy ones in one round: nothing during a burst of 2,048
+ *   full_beside_light  without the step to the next: 12,000 packets to none; without the look
+ *                      at what waits: 11,996 to 4
+ *   never_a_burst      without LOAD_HEAVY: 31 packets in each turn
+ *   full_is_not_light  of a queue that the backend owns, without `next`
+ *   lowered_weight     without the look at it: an endless burst, the other had no turn
+ *   full_device        without the step to the next: all went to the first
  */
 #include <stdlib.h>
 #include <string.h>
@@ -29,7 +33,8 @@
 
 static unsigned has[MANY]; /* packets of each queue, at each look */
 static bool once; /* queue 0 has them at one look */
-static unsigned room; /* of the device */
+static unsigned room, other_room; /* of the device; of that of queues from 2 on, if so */
+static bool two_devices;
 static uint64_t turn_ns; /* what the poller measured, it believes */
 static struct one a, b;
 
@@ -42,15 +47,18 @@ static unsigned queue_tx(struct rn_queue *q, unsigned budget)
 	const uint32_t i = q->index;
 	unsigned n = has[i] < budget ? has[i] : budget;
 
-	n = room < n ? room : n;
+	unsigned *r = two_devices && i > 1 ? &other_room : &room;
+
+	n = *r < n ? *r : n;
 	if (n && i == 1)
 		late += a.q.tx.daemon - a.tx.daemon;
 	if (once && !i)
 		has[0] = 0;
 	most[i] = budget;
-	room -= n;
+	*r -= n;
 	moved[i] += n;
 	q->tx.client += n;
+	q->tx.next += n;
 	q->tx.daemon += n;
 	if (n)
 		rn_poller_touch(q->poller, q);
@@ -76,7 +84,7 @@ static int setup(void **state)
 	(void)state;
 	memset(has, 0, sizeof(has));
 	memset(moved, 0, sizeof(moved));
-	once = false;
+	once = two_devices = false;
 	turn_ns = 100;
 	room = UINT32_MAX;
 	return poller_rig_open(&backend);
@@ -214,8 +222,9 @@ static void receives_meanwhile(void **state)
 	send_light(1);
 	some_turns(1);
 	received = 0;
-	for (unsigned i = 1; !turn_of(1); i++)
+	for (unsigned i = 1; i < HOLD && !turn_of(1); i++)
 		assert_int_equal(received, i);
+	assert_in_range(received, 2, HOLD);
 	close_both();
 }
 
@@ -268,8 +277,95 @@ static void many_light_ones(void **state)
 	some_turns(800);
 	assert_in_range(moved[2], 9000, 12000);
 	assert_in_range(moved[1], 9000, 12000);
+	assert_in_range(moved[MANY - 1], 9000, 12000);
 	for (uint32_t i = 2; i < MANY; i++)
 		one_close(&more[i]);
+	close_both();
+}
+
+/* As many heavy ones, of which two have their bursts in a turn. */
+static void many_heavy_ones(void **state)
+{
+	static struct one more[MANY];
+
+	(void)state;
+	open_both();
+	has[0] = 15;
+	for (uint32_t i = 2; i < MANY; i++) {
+		one_open(&more[i], i, 1);
+		has[i] = ENDLESS;
+	}
+	some_turns(100);
+	memset(moved, 0, sizeof(moved));
+	some_turns(2000);
+	assert_int_equal(moved[0], 30000);
+	for (uint32_t i = 1; i < MANY; i++)
+		assert_in_range(moved[i], 30000 / 4, 30000);
+	for (uint32_t i = 2; i < MANY; i++)
+		one_close(&more[i]);
+	close_both();
+}
+
+/* Of a large weight: light ones are served, and it is published, in each turn all the same. */
+static void heavy_weight(void **state)
+{
+	(void)state;
+	open_both();
+	b.q.weight = 64;
+	send_light(1);
+	assert_int_equal(turn_of(0), 1);
+	some_turns(HOLD);
+	late = 0;
+	for (int i = 0; i < 800; i++) {
+		send_light(1);
+		assert_int_equal(turn_of(0), 1);
+	}
+	assert_int_equal(late, 0);
+	close_both();
+}
+
+/* Light packets that come just before each wait is over: it is bounded. */
+static void waits_for_no_more(void **state)
+{
+	unsigned since = 0, longest = 0;
+
+	(void)state;
+	open_both();
+	for (int i = 0; i < 2000; i++) {
+		if (i % 8 == 0)
+			send_light(1);
+		since = turn_of(1) ? 0 : since + 1;
+		longest = since > longest ? since : longest;
+	}
+	assert_in_range(longest, 8, 64);
+	close_both();
+}
+
+/* Two want a device that is full, a light and a heavy one use another. */
+static void full_beside_light(void **state)
+{
+	struct one c, d;
+
+	(void)state;
+	open_both();
+	one_open(&c, 2, 1);
+	one_open(&d, 3, 1);
+	has[2] = has[3] = ENDLESS;
+	c.q.tx.client = d.q.tx.client = ENDLESS;
+	two_devices = true;
+	other_room = 0;
+	for (int i = 0; i < 4000; i++) {
+		other_room = other_room < 60 ? other_room + 4 : 64;
+		send_light(1);
+		some_turns(1);
+		if (i == 1000)
+			memset(moved, 0, sizeof(moved));
+	}
+	assert_in_range(moved[2] + moved[3], 9000, 12100);
+	assert_in_range(moved[2], 1500, 10500);
+	assert_in_range(moved[3], 1500, 10500);
+	one_close(&c);
+	one_close(&d);
 	close_both();
 }
 
@@ -300,6 +396,13 @@ static void full_is_not_light(void **state)
 	has[0] = 1;
 	some_turns(20);
 	assert_int_equal(most[1], RN_POLLER_BURST);
+	a.q.hw = &a; /* the queue is the backend's: what is posted does not wait */
+	a.q.tx.next = a.q.tx.client - 9;
+	some_turns(20);
+	assert_int_equal(most[1], RN_POLLER_BURST);
+	a.q.tx.next = a.q.tx.client;
+	some_turns(1);
+	assert_int_not_equal(turn_of(1), RN_POLLER_BURST);
 	close_both();
 }
 
@@ -309,8 +412,9 @@ static void lowered_weight(void **state)
 	(void)state;
 	open_weighty(100);
 	has[0] = ENDLESS;
-	some_turns(1);
-	assert_int_not_equal(a.q.served, 0);
+	for (int i = 0; i < 100 && !(a.q.heavy && a.q.served); i++)
+		some_turns(1);
+	assert_true(a.q.heavy && a.q.served);
 	a.q.weight = 1;
 	memset(moved, 0, sizeof(moved));
 	some_turns(8);
@@ -345,6 +449,10 @@ int main(void)
 		cmocka_unit_test_setup_teardown(as_much, setup, teardown),
 		cmocka_unit_test_setup_teardown(long_turns, setup, teardown),
 		cmocka_unit_test_setup_teardown(many_light_ones, setup, teardown),
+		cmocka_unit_test_setup_teardown(many_heavy_ones, setup, teardown),
+		cmocka_unit_test_setup_teardown(heavy_weight, setup, teardown),
+		cmocka_unit_test_setup_teardown(waits_for_no_more, setup, teardown),
+		cmocka_unit_test_setup_teardown(full_beside_light, setup, teardown),
 		cmocka_unit_test_setup_teardown(never_a_burst, setup, teardown),
 		cmocka_unit_test_setup_teardown(full_is_not_light, setup, teardown),
 		cmocka_unit_test_setup_teardown(lowered_weight, setup, teardown),
