@@ -150,18 +150,38 @@ static void weigh(struct rn_queue *q, unsigned burst, unsigned asked, unsigned d
 	p->lit = true;
 }
 
+/* As most looks end: one load, of a line that did not change. */
+static inline bool has_nothing(const struct rn_queue *q)
+{
+	return q->copied && q->tx.client == q->tx.daemon &&
+	       __atomic_load_n(&q->tx.ctl->client, __ATOMIC_RELAXED) == q->tx.client;
+}
+
+static bool look_in_vain(struct rn_queue *q)
+{
+	q->idle_turns++;
+	q->load -= q->load / LOAD_DECAY;
+	q->served = 0;
+	q->heavy = false;
+	return false;
+}
+
 /* What is left of a queue's burst, at most so much. False: it has had all of it, or wants no more.
  */
-static bool serve_burst(struct rn_queue *q, unsigned most, unsigned *work)
+static inline bool serve_burst(struct rn_queue *q, unsigned most, unsigned *work)
 {
-	unsigned full = burst_of(q); /* may be less than the last: a reload, or a light client */
-	unsigned burst = q->served < full ? full - q->served : full;
-	unsigned asked = burst < most ? burst : most, got = serve_rx(q, asked);
-	unsigned sent = serve_tx(q, asked), did = got + sent;
+	unsigned full, burst, asked, got, sent;
 
-	q->idle_turns = did ? 0 : q->idle_turns + 1;
-	*work += did;
-	q->served = did < burst && did >= asked ? full - burst + did : 0;
+	if (has_nothing(q))
+		return look_in_vain(q);
+	full = burst_of(q); /* may be less than the last: a reload, or a light client */
+	burst = q->served < full ? full - q->served : full;
+	asked = burst < most ? burst : most;
+	got = serve_rx(q, asked);
+	sent = serve_tx(q, asked);
+	q->idle_turns = got + sent ? 0 : q->idle_turns + 1;
+	*work += got + sent;
+	q->served = got + sent < burst && got + sent >= asked ? full - burst + got + sent : 0;
 	if (q->poller->n_hot > 1)
 		weigh(q, burst, asked, sent);
 	return q->served != 0;

@@ -99,6 +99,7 @@ static __attribute__((noinline, cold)) void take_set(struct rn_poller *p, struct
 		const bool own = be->queue_rx || be->queue_tx;
 
 		q->place = i;
+		q->copied = !own;
 		set->cold[i] = (struct rn_cold) {own ? NULL : &q->tx.ctl->client, q->tx.daemon};
 		p->owned |= be->queue_rx != NULL;
 		if (q->told)
