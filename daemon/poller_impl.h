@@ -67,7 +67,7 @@ struct rn_poller {
 	/* the poller's */
 	_Alignas(128) struct rn_set *now_set; /* the set that hot[] belongs to */
 	uint64_t now_generation;
-	uint32_t n_hot, cold_next;
+	uint32_t n_hot, n_heavy, cold_next; /* n_heavy of n_hot: poller_share.c */
 	uint32_t rr[2]; /* where the next round begins, of light ones and of heavy ones */
 	uint64_t light_until; /* the turn from which on nobody is a light one any more */
 	uint32_t light_had; /* packets of one of them in this turn */
@@ -76,7 +76,7 @@ struct rn_poller {
 	uint32_t hold; /* turns that heavy queues still wait */
 	uint32_t calm; /* bursts of heavy ones since then; not more than matter */
 	bool lit, burst, finished; /* in this turn: light ones, heavy ones served; part published */
-	bool cut, others; /* the last round: not all had their turn; some are of the other kind */
+	bool cut; /* the last round: not all had their turn */
 	bool full; /* a device took less than a client had, in this turn */
 	uint32_t quiet; /* turns without work since the last with work */
 	uint32_t n_touched, n_told;

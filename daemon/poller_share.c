@@ -125,6 +125,14 @@ static unsigned burst_of(const struct rn_queue *q)
 	return least * q->weight;
 }
 
+static inline void set_heavy(struct rn_queue *q, bool heavy)
+{
+	if (q->heavy == heavy)
+		return;
+	q->heavy = heavy;
+	q->poller->n_heavy += heavy ? 1 : -1u;
+}
+
 /* It was asked for so many packets to send, its burst or what was left of the budget, and had
  * `did`. A device that is full makes nobody a light one. */
 static void weigh(struct rn_queue *q, unsigned burst, unsigned asked, unsigned did)
@@ -135,12 +143,13 @@ static void weigh(struct rn_queue *q, unsigned burst, unsigned asked, unsigned d
 	q->load += did - q->load / LOAD_DECAY;
 	if (did < asked && waiting(q)) {
 		p->full |= !q->rest;
-		q->heavy |= !q->rest && waiting(q) >= RN_POLLER_BURST;
+		if (!q->rest && waiting(q) >= RN_POLLER_BURST)
+			set_heavy(q, true);
 		return;
 	}
 	if (did == asked && asked < burst)
 		return;
-	q->heavy = did && (did >= asked || q->load >= LOAD_HEAVY);
+	set_heavy(q, did && (did >= asked || q->load >= LOAD_HEAVY));
 	p->burst |= q->heavy && was_heavy;
 	if (!did || q->heavy)
 		return;
@@ -162,7 +171,7 @@ static bool look_in_vain(struct rn_queue *q)
 	q->idle_turns++;
 	q->load -= q->load / LOAD_DECAY;
 	q->served = 0;
-	q->heavy = false;
+	set_heavy(q, false);
 	return false;
 }
 
@@ -223,19 +232,17 @@ static unsigned serve_round(struct rn_poller *p, bool heavy, unsigned budget)
 	struct rn_set *set = p->now_set;
 	unsigned work = 0;
 	uint32_t i, n = p->n_hot, at = p->rr[heavy] < n ? p->rr[heavy] : 0;
-	bool more = false, stale = false, others = false;
+	bool more = false, stale = false;
 
 	p->full = false;
 	for (i = 0; i < n && work < budget && !more; i++) {
 		struct rn_queue *q = set->hot[at];
 
-		if (n >= AHEAD_LEAST)
-			ask_ahead(set, n, at);
 		if (q->heavy == heavy) {
+			if (n >= AHEAD_LEAST)
+				ask_ahead(set, n, at);
 			more = serve_burst(q, budget - work, &work);
 			stale |= q->idle_turns > RN_COLD_AFTER || q->dead;
-		} else {
-			others = true;
 		}
 		if (!more)
 			at = at + 1 < n ? at + 1 : 0;
@@ -243,7 +250,6 @@ static unsigned serve_round(struct rn_poller *p, bool heavy, unsigned budget)
 	if (p->full && !more) /* what the device takes next is another one's */
 		at = at + 1 < n ? at + 1 : 0;
 	p->cut = i < n || more;
-	p->others = others || p->cut;
 	p->rr[heavy] = at;
 	for (i = stale ? n : 0; i-- > 0;)
 		if (set->hot[i]->idle_turns > RN_COLD_AFTER || set->hot[i]->dead)
@@ -330,5 +336,5 @@ unsigned rn_poller_serve_hot(struct rn_poller *p, unsigned before)
 	work = serve_round(p, false, TURN_BUDGET);
 	turns = 1 + (work + before) / HOLD_WORK;
 	p->hold -= turns < p->hold ? turns : p->hold;
-	return p->others ? work + serve_heavy(p) : work;
+	return p->n_heavy ? work + serve_heavy(p) : work;
 }

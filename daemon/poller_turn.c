@@ -77,6 +77,8 @@ bool rn_poller_make_cold(struct rn_poller *p, uint32_t i)
 		}
 	}
 	q->hot = false;
+	p->n_heavy -= q->heavy;
+	q->heavy = false;
 	p->now_set->cold[q->place].seen = q->tx.daemon; /* it may have come round by 2^32 since */
 	hot_count(p, p->n_hot - 1);
 	p->now_set->hot[i] = p->now_set->hot[p->n_hot];
@@ -92,7 +94,7 @@ static __attribute__((noinline, cold)) void take_set(struct rn_poller *p, struct
 	p->now_generation = set->generation;
 	p->cold_next = p->rr[0] = p->rr[1] = 0;
 	p->owned = false;
-	p->n_told = 0;
+	p->n_told = p->n_heavy = 0;
 	for (uint32_t i = 0; i < set->n_queues; i++) {
 		struct rn_queue *q = set->queue[i];
 		const struct rn_backend *be = q->hwq->port->backend;
@@ -104,6 +106,7 @@ static __attribute__((noinline, cold)) void take_set(struct rn_poller *p, struct
 		p->owned |= be->queue_rx != NULL;
 		if (q->told)
 			set->told[p->n_told++] = q;
+		p->n_heavy += q->heavy;
 		if (q->hot)
 			set->hot[n++] = q;
 	}
