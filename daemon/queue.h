@@ -64,7 +64,6 @@ struct rn_queue {
 	bool told; /* one was, and nobody has looked since whether the client sleeps */
 	bool hot; /* in the poller's hot set */
 	bool copied; /* its backend has nothing to do with it: rn_tx_run, rn_deliver */
-	uint8_t ahead;
 	bool heavy; /* had all of its last burst, or has much all the time */
 	bool limited; /* a bucket has a rate */
 	bool police;
