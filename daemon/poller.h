@@ -27,7 +27,7 @@
 
 #define RN_POLLER_COLD_NS 1000u
 #define RN_POLLER_BURST	  32u /* packets of one queue in one go; poller_share.c says when more */
-#define RN_POLLER_SMALL	  4u /* or less, while somebody is served who has fewer packets */
+#define RN_POLLER_SMALL	  4u /* the least of a heavy one's beside a light one */
 
 /* Called by each poller when it starts, to give up privileges; NULL: nothing. Set it before the
  * first poller is made. */

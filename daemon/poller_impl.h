@@ -77,7 +77,7 @@ struct rn_poller {
 	uint32_t calm; /* bursts of heavy ones since then; not more than matter */
 	bool lit, burst, finished; /* in this turn: light ones, heavy ones served; part published */
 	bool cut; /* the last round: not all had their turn */
-	bool full; /* a device took less than a client had, in this turn */
+	bool full; /* a device took less than a client had, in this round */
 	uint32_t quiet; /* turns without work since the last with work */
 	uint32_t n_touched, n_told;
 	int nap_ms; /* how long it may sleep; -1: until it is woken */

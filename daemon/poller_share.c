@@ -13,8 +13,8 @@
  *     theirs at least. The longer no light one comes, the larger it is; soon it is a whole one, and
  *     after LIGHT_TURNS nobody waits any more.
  * So the median of light ones does not notice a heavy one, and one packet in eight waits for a
- * burst. A heavy one sends as much as a light one does, and waits for PASS_MOST times HOLD_LEAST
- * turns.
+ * burst. A heavy one sends as much as a light one does, if it is not one of so many that the turn's
+ * budget ends before, and waits for PASS_MOST times HOLD_LEAST turns at most.
  *
  * Where turns are long, for what comes by the wire or for system calls, a burst is little of what a
  * light one waits for, and light ones are served in each turn: nobody is put off, and bursts beside
@@ -27,7 +27,7 @@
 #include "tx.h"
 #include "tx_state.h"
 
-#define TURN_BUDGET  256u /* packets of all clients' transmit in a round */
+#define TURN_BUDGET  256u /* packets of all light ones in a turn, or of all others */
 #define HEAVY_BUDGET 128u /* of heavy ones beside light ones */
 #define AHEAD_LEAST  8u /* hot queues; fewer stay in the cache */
 #define LIGHT_TURNS  128u /* after it was served, that a light client counts as one, */
@@ -38,7 +38,7 @@
 #define HOLD_LEAST   8u /* turns without a light one that heavy ones wait, */
 #define HOLD_MORE    4u /* and so many more after each larger burst */
 #define HOLD_WORK    8u /* packets that are worth a turn without one */
-#define LOAD_DECAY   8u
+#define LOAD_DECAY   8u /* the load of a queue loses so much of it at each look */
 #define LOAD_HEAVY   (16 * LOAD_DECAY) /* 16 packets at each look, not in one burst */
 
 /* A queue that asked for more than its rate is left alone for a moment: most of what it has would

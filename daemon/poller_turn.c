@@ -319,7 +319,7 @@ static void done_hwqs(struct rn_set *set)
 void rn_poller_finish(struct rn_poller *p)
 {
 	flush_hwqs(p->now_set); /* doorbells, refills, system calls of the backend */
-	if (p->finished) /* the one fence of a turn is behind what its beginning published */
+	if (p->finished) /* the turn's one fence was at its first publication */
 		publish_touched(p);
 	else /* who fell asleep in the last turn, one fence, indexes, who sleeps */
 		rn_poller_publish(p);

@@ -13,6 +13,7 @@
  *   many_light_ones    without the bound of `passed`: none of the heavy one
  *   many_heavy_ones    without the look at `cut`: 1,680 packets, 30,000 of the light one
  *   heavy_weight       light and heavy ones in one round: nothing during a burst of 2,048
+ *   waits_for_no_more  without the bound of `passed`: for all 2,000 turns
  *   full_beside_light  without the step to the next: 12,000 packets to none; without the look
  *                      at what waits: 11,996 to 4
  *   never_a_burst      without LOAD_HEAVY: 31 packets in each turn
@@ -46,7 +47,6 @@ static unsigned queue_tx(struct rn_queue *q, unsigned budget)
 {
 	const uint32_t i = q->index;
 	unsigned n = has[i] < budget ? has[i] : budget;
-
 	unsigned *r = two_devices && i > 1 ? &other_room : &room;
 
 	n = *r < n ? *r : n;

@@ -4,10 +4,11 @@
  *
  * Promise: a rule that left is not found, and nothing is written where a program may still read.
  * Seen to fail without its defence (front.c):
- *   a_rule_is_found...    rn_front_hide() without effect: found after it left
- *   what_rests...         a room that was left is free at once: another rule stood in it
- *   a_slot_that_closes... cache_leave() left out of rn_front_close(): found by the slot's next
- * table places_are...         a place that is taken is taken again: the first rule's room was lost
+ *
+ *   a_rule_is_found     rn_front_hide() without effect: found after it left
+ *   what_rests          a room that was left is free at once: another rule stood in it
+ *   a_slot_that_closes  cache_leave() left out of rn_front_close(): found by the next table
+ *   places_are          a place that is taken is taken again: the first rule's room was lost
  */
 #include <setjmp.h>
 #include <stdarg.h>
