@@ -94,7 +94,7 @@ struct rn_mlx5_rx {
 	uint32_t session_at, session_n;
 	uint32_t session_index; /* of the rule */
 	uint16_t session_flags;
-	uint16_t unused;
+	uint16_t last; /* completions of the last burst */
 	struct rn_sessions sessions;
 	struct rn_tag tag;
 	struct rn_mlx5_alike alike;

@@ -182,6 +182,7 @@ static __attribute__((noinline)) unsigned serve(struct rn_queue *q, struct rn_ml
 		begin_anew(q, rx, &b);
 	take_burst(q, rx, &b, budget);
 	if (b.n) {
+		rx->last = (uint16_t)b.n;
 		count(q, &b);
 		rn_poller_touch(q->poller, q);
 	}
@@ -233,6 +234,17 @@ bool rn_mlx5_queue_waits(const struct rn_queue *q)
 	       m->tx.sent_head != m->tx.sent_tail;
 }
 
+/* The lines of a group of slots or requests. */
+static inline void ask_for_group(const void *first)
+{
+	_Static_assert(RN_MLX5_GROUP * sizeof(struct rawnet_slot) == 2 * 64, "two lines");
+	_Static_assert(RN_MLX5_GROUP * sizeof(struct rn_data) == 2 * 64, "two lines");
+	__builtin_prefetch(first);
+	__builtin_prefetch((const uint8_t *)first + 64);
+}
+
+/* What a burst as long as the last one reads and writes. Its last look is at the completion behind
+ * it, a line that nobody has touched since the pass before. */
 void rn_mlx5_queue_ahead(const struct rn_queue *q)
 {
 	const struct rn_mlx5_rx *rx = &rn_mlx5_queue_of(q)->rx;
@@ -240,9 +252,10 @@ void rn_mlx5_queue_ahead(const struct rn_queue *q)
 
 	__builtin_prefetch(&rx->cqe[rx->ci & cq_mask]);
 	__builtin_prefetch(&rx->cqe[(rx->ci + 1) & cq_mask]);
-	__builtin_prefetch(&rx->wqe[rx->done & rx->wq_mask]);
-	__builtin_prefetch(&q->rx.slots[q->rx.daemon & q->rx.mask], 1);
-	__builtin_prefetch(&q->rx.slots[q->rx.next & q->rx.mask]);
-	__builtin_prefetch(&rx->wqe[rx->posted & rx->wq_mask], 1);
+	__builtin_prefetch(&rx->cqe[(rx->ci + rx->last) & cq_mask]);
+	ask_for_group(&rx->wqe[rx->done & rx->wq_mask]);
+	ask_for_group(&q->rx.slots[q->rx.daemon & q->rx.mask]);
+	ask_for_group(&q->rx.slots[q->rx.next & q->rx.mask]);
+	ask_for_group(&rx->wqe[rx->posted & rx->wq_mask]);
 	__builtin_prefetch(rx->record, 1);
 }
