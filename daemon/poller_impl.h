@@ -25,20 +25,16 @@
 #define RN_EVENT_POKE UINT64_MAX
 #define RN_EVENT_HW   (UINT64_MAX - 1)
 
-/* What a look at a cold queue reads, of all queues side by side: of many, their structs are in no
- * cache. */
-struct rn_cold {
-	const uint32_t *client; /* the client's tx index; NULL: the queue itself has to be asked */
-	uint32_t seen; /* where it stood when nothing was left to do */
-};
-
 /* What the poller serves; published with RCU, then immutable but for hot[], which is the poller's.
  */
+struct rn_watch;
+
 struct rn_set {
 	uint64_t generation; /* tells sets apart even if one is allocated where another was */
 	uint32_t n_queues, n_hwqs, n_ports, n_rx, n_flush, n_done;
 	struct rn_queue **queue;
-	struct rn_cold *cold; /* of queue[], the poller's */
+	struct rn_watch *cold; /* of queue[], side by side: of many, their structs are in no cache;
+				  the poller's */
 	struct rn_hwq **hwq;
 	struct rn_hwq **rx, **flush, **done; /* those whose backend does that */
 	struct rn_port **port; /* whose copies this poller reads */
@@ -67,7 +63,8 @@ struct rn_poller {
 	/* the poller's */
 	_Alignas(128) struct rn_set *now_set; /* the set that hot[] belongs to */
 	uint64_t now_generation;
-	uint32_t n_hot, n_heavy, cold_next; /* n_heavy of n_hot: poller_share.c */
+	uint32_t n_hot, n_heavy; /* n_heavy of n_hot: poller_share.c */
+	uint32_t cold_next, cold_round; /* of the rotation through cold queues */
 	uint32_t rr[2]; /* where the next round begins, of light ones and of heavy ones */
 	uint64_t light_until; /* the turn from which on nobody is a light one any more */
 	uint32_t light_had; /* packets of one of them in this turn */

@@ -23,7 +23,7 @@ struct rn_set *rn_set_alloc(uint32_t queues, uint32_t hwqs, uint32_t ports)
 {
 	size_t pointers = 5u * queues + 4u * hwqs + ports;
 	struct rn_set *set = calloc(1, sizeof(*set) + pointers * sizeof(void *) +
-					       queues * sizeof(struct rn_cold));
+					       queues * sizeof(struct rn_watch));
 
 	if (!set)
 		return NULL;
@@ -37,7 +37,7 @@ struct rn_set *rn_set_alloc(uint32_t queues, uint32_t hwqs, uint32_t ports)
 	set->flush = set->rx + hwqs;
 	set->done = set->flush + hwqs;
 	set->port = (struct rn_port **)(void *)(set->done + hwqs);
-	set->cold = (struct rn_cold *)(void *)(set->port + ports);
+	set->cold = (struct rn_watch *)(void *)(set->port + ports);
 	return set;
 }
 

@@ -22,6 +22,7 @@
 #define COLD_EVERY   4u /* of so many turns without work one looks at a cold queue, */
 #define COLD_AHEAD   3u /* looks: as long as its client's index takes to come */
 #define COLD_QUIET   16u /* if so many before it had no work either */
+#define COLD_BEYOND  8u /* rounds */
 #define COPY_BUDGET  32u
 #define TURN_SAMPLE  64u
 #define TURN_STEP_NS 1000u /* and four times as much: one that the host stretched is no measure */
@@ -61,6 +62,21 @@ void rn_poller_make_hot(struct rn_poller *p, struct rn_queue *q)
 	hot_count(p, p->n_hot + 1);
 }
 
+static void watch(const struct rn_queue *q, struct rn_watch *w)
+{
+	static const uint8_t no_device;
+	const struct rn_backend *be = q->hwq->port->backend;
+
+	*w = (struct rn_watch) {.tx = &q->tx.ctl->client,
+				.rx = &q->tx.ctl->client,
+				.device = &no_device,
+				.tx_seen = q->tx.daemon,
+				.rx_seen = q->tx.daemon,
+				.blind = !q->copied && !be->queue_watch};
+	if (be->queue_watch)
+		be->queue_watch(q, w);
+}
+
 /* Its sleep flag is set before the last look, so that a client that publishes after that look sees
  * the flag and sends a byte. */
 bool rn_poller_make_cold(struct rn_poller *p, uint32_t i)
@@ -79,7 +95,7 @@ bool rn_poller_make_cold(struct rn_poller *p, uint32_t i)
 	q->hot = false;
 	p->n_heavy -= q->heavy;
 	q->heavy = false;
-	p->now_set->cold[q->place].seen = q->tx.daemon; /* it may have come round by 2^32 since */
+	watch(q, &p->now_set->cold[q->place]); /* its index may have come round by 2^32 since */
 	hot_count(p, p->n_hot - 1);
 	p->now_set->hot[i] = p->now_set->hot[p->n_hot];
 	return true;
@@ -102,7 +118,7 @@ static __attribute__((noinline, cold)) void take_set(struct rn_poller *p, struct
 
 		q->place = i;
 		q->copied = !own;
-		set->cold[i] = (struct rn_cold) {own ? NULL : &q->tx.ctl->client, q->tx.daemon};
+		watch(q, &set->cold[i]);
 		p->owned |= be->queue_rx != NULL;
 		if (q->told)
 			set->told[p->n_told++] = q;
@@ -179,33 +195,50 @@ static unsigned serve_copies(struct rn_set *set)
 	return work;
 }
 
-static unsigned look_at_cold(struct rn_poller *p, struct rn_set *set, uint32_t i)
+static inline bool is_as_it_was(const struct rn_watch *w)
 {
-	struct rn_cold *cold = &set->cold[i];
-	struct rn_queue *q = set->queue[i];
-	const struct rn_backend *be;
-	unsigned did;
+	return __atomic_load_n(w->tx, __ATOMIC_RELAXED) == w->tx_seen &&
+	       __atomic_load_n(w->rx, __ATOMIC_RELAXED) == w->rx_seen &&
+	       __atomic_load_n(w->device, __ATOMIC_RELAXED) == w->device_seen && !w->blind;
+}
 
-	if (cold->client && __atomic_load_n(cold->client, __ATOMIC_RELAXED) == cold->seen)
+static inline void ask_for_cold(const struct rn_set *set, uint32_t i)
+{
+	const struct rn_watch *w = &set->cold[i < set->n_queues ? i : 0];
+
+	__builtin_prefetch(w->tx);
+	__builtin_prefetch(w->rx);
+	__builtin_prefetch(w->device);
+}
+
+static __attribute__((noinline)) unsigned look_closely(struct rn_poller *p, struct rn_set *set,
+						       uint32_t i)
+{
+	struct rn_queue *q = set->queue[i];
+	const struct rn_backend *be = q->hwq->port->backend;
+	unsigned did = 0;
+
+	if (q->hot || q->dead)
 		return 0;
-	be = q->hwq->port->backend;
-	if (q->hot || q->dead || (be->queue_waits && !be->queue_waits(q)))
-		return 0;
-	did = rn_poller_serve(q, RN_POLLER_BURST);
-	cold->seen = q->tx.daemon;
+	if (!be->queue_waits || be->queue_waits(q))
+		did = rn_poller_serve(q, RN_POLLER_BURST);
+	watch(q, &set->cold[i]);
 	if (did)
 		rn_poller_make_hot(p, q);
 	return did;
 }
 
-/* A look at a cold queue is a load, if its backend copies. One in each turn with work, whose
- * packets are out by then, and where turns are long, more of them, so that all have been looked at
- * soon and it is still little of the time. Without work few, and none where the answer to the last
- * packet may be about to come. What is found is hot from now on, and has its share with the others:
- * a wave of clients that wake at once does not make a long turn. */
+/* A look at a cold queue is three loads, if its backend copies or can be watched; what else
+ * queue_waits() sees, one round in COLD_BEYOND asks it for, and the first looks behind a sleep. One
+ * look in each turn with work, whose packets are out by then, and where turns are long, more of
+ * them, so that all have been looked at soon and it is still little of the time. Without work few,
+ * and none where the answer to the last packet may be about to come. What is found is hot from now
+ * on, and has its share with the others: a wave of clients that wake at once does not make a long
+ * turn. */
 static __attribute__((noinline)) unsigned serve_cold(struct rn_poller *p, bool worked)
 {
 	struct rn_set *set = p->now_set;
+	const bool due = p->looks != 0;
 	unsigned work = 0;
 	uint32_t i, looks = worked ? 1 + (uint32_t)(p->turn_ns / RN_POLLER_COLD_NS) : 1;
 
@@ -216,11 +249,18 @@ static __attribute__((noinline)) unsigned serve_cold(struct rn_poller *p, bool w
 	if (looks > set->n_queues)
 		looks = set->n_queues;
 	for (i = 0; i < looks && work < COLD_BUDGET; i++) {
-		if (p->cold_next >= set->n_queues)
-			p->cold_next = 0;
-		if (p->cold_next + COLD_AHEAD < set->n_queues)
-			__builtin_prefetch(set->cold[p->cold_next + COLD_AHEAD].client);
-		work += look_at_cold(p, set, p->cold_next++);
+		uint32_t at = p->cold_next++;
+
+		if (at >= set->n_queues) {
+			at = 0;
+			p->cold_next = 1;
+			p->cold_round++;
+		}
+		if (looks > 1)
+			ask_for_cold(set, at + COLD_AHEAD);
+		if (!is_as_it_was(&set->cold[at]) ||
+		    (set->cold[at].beyond && (due || (at + p->cold_round) % COLD_BEYOND == 0)))
+			work += look_closely(p, set, at);
 	}
 	p->looks -= i < p->looks ? i : p->looks;
 	return work;
@@ -334,6 +374,8 @@ static unsigned poller_turn(struct rn_poller *p)
 
 	p->now = 0;
 	p->finished = false;
+	if (p->n_hot < set->n_queues)
+		ask_for_cold(set, p->cold_next);
 	work = serve_hwqs(set); /* wire to clients */
 	work += serve_copies(set); /* broadcast and multicast to those who asked */
 	work += rn_poller_serve_hot(p, work); /* busy clients to the wire */

@@ -77,6 +77,16 @@ enum rn_armed {
 	RN_NOT_ARMED /* there is work */
 };
 
+/* What stays as it is as long as a queue without work gets none: a look at it is some loads. */
+struct rn_watch {
+	const uint32_t *tx, *rx; /* of the client, which it advances */
+	const uint8_t *device; /* the device writes another one there */
+	uint32_t tx_seen, rx_seen; /* what stood there when nothing was left to do */
+	uint8_t device_seen;
+	bool beyond; /* queue_waits() sees more, which is less urgent */
+	bool blind; /* nothing tells: it has to be tried */
+};
+
 struct rn_backend {
 	const char *name;
 	bool offers_netdev; /* the port is a Linux interface: link, MTU, MAC, addresses are followed
@@ -142,6 +152,9 @@ struct rn_backend {
 	/* May there be something to do for this queue, which had nothing for long? Cheaper than to
 	 * try. NULL: try. */
 	bool (*queue_waits)(const struct rn_queue *q);
+	/* What tells most of that. Fills in what differs from a queue whose tx ring alone counts;
+	 * all has been read that is there, or differs from what was seen. With queue_waits. */
+	void (*queue_watch)(const struct rn_queue *q, struct rn_watch *watch);
 	/* queue_rx comes soon: asks for the memory that it begins with, and waits for nothing.
 	 * NULL: it does not help. */
 	void (*queue_ahead)(const struct rn_queue *q);

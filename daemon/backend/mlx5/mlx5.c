@@ -210,6 +210,7 @@ const struct rn_backend rn_backend_mlx5 = {
 	.queue_tx = rn_mlx5_queue_tx,
 	.queue_arm = rn_mlx5_queue_arm,
 	.queue_waits = rn_mlx5_queue_waits,
+	.queue_watch = rn_mlx5_queue_watch,
 	.queue_ahead = rn_mlx5_queue_ahead,
 	.arm = mlx5_arm,
 };

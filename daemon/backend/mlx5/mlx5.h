@@ -225,6 +225,7 @@ int rn_mlx5_queue_mend(struct rn_port *port, struct rn_queue *q, bool may, struc
 unsigned rn_mlx5_queue_rx(struct rn_queue *q, unsigned budget);
 enum rn_armed rn_mlx5_queue_arm(struct rn_queue *q);
 bool rn_mlx5_queue_waits(const struct rn_queue *q);
+void rn_mlx5_queue_watch(const struct rn_queue *q, struct rn_watch *watch);
 void rn_mlx5_queue_ahead(const struct rn_queue *q);
 /* Buffers that the client posted since go to the device, in groups unless it is about to run dry.
  */

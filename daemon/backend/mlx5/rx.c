@@ -234,6 +234,23 @@ bool rn_mlx5_queue_waits(const struct rn_queue *q)
 	       m->tx.sent_head != m->tx.sent_tail;
 }
 
+/* The oldest completion that was not read. It differs from what was seen there before the device
+ * wrote it (cqe.h), and if it is there already it is to differ from what is kept. */
+void rn_mlx5_queue_watch(const struct rn_queue *q, struct rn_watch *watch)
+{
+	const struct rn_mlx5_rx *rx = &rn_mlx5_queue_of(q)->rx;
+	const struct rn_cqe *e = &rx->cqe[rx->ci & ((1u << rx->cq_log) - 1)];
+	const uint8_t op_own = rn_cqe_op_own(e);
+	const bool news = rx->session_n || rn_cqe_ours(op_own, rx->ci, rx->cq_log);
+
+	watch->tx_seen = q->tx.next;
+	watch->rx = &q->rx.ctl->client;
+	watch->rx_seen = rx->seen;
+	watch->device = &e->op_own;
+	watch->device_seen = news ? (uint8_t)~op_own : op_own;
+	watch->beyond = true;
+}
+
 /* The lines of a group of slots or requests. */
 static inline void ask_for_group(const void *first)
 {
