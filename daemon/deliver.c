@@ -9,6 +9,7 @@
 #include "attachment.h"
 #include "backend/backend.h"
 #include "poller.h"
+#include "rawnet/prefetch.h"
 #include "ring.h"
 #include "state.h"
 #include "tap.h"
@@ -35,12 +36,12 @@ static inline void fetch_ahead(const struct rn_queue *q, uint32_t at)
 	if (r->client - at <= SLOTS_AHEAD)
 		return;
 	if (at % 4 == 0) /* slots of a line */
-		rn_fetch_to_write(&r->slots[(at + SLOTS_AHEAD) & r->mask]);
+		rawnet_prefetch_write(&r->slots[(at + SLOTS_AHEAD) & r->mask]);
 	buf = __atomic_load_n(&r->slots[(at + BUFS_AHEAD) & r->mask].off, __ATOMIC_RELAXED) >>
 	      q->buf_shift;
 	if (buf < q->n_bufs)
-		rn_fetch_to_write(q->mem + (buf << q->buf_shift) + q->headroom +
-				  (buf & q->starts) * 64);
+		rawnet_prefetch_write(q->mem + (buf << q->buf_shift) + q->headroom +
+				      (buf & q->starts) * 64);
 }
 
 /* The next posted slot, or NULL: nothing is posted, or the client lies. */
