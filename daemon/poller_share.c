@@ -162,7 +162,7 @@ static void weigh(struct rn_queue *q, unsigned burst, unsigned asked, unsigned d
 /* As most looks end: one load, of a line that did not change. */
 static inline bool has_nothing(const struct rn_queue *q)
 {
-	return q->copied && q->tx.client == q->tx.daemon &&
+	return !q->hw && q->tx.client == q->tx.daemon &&
 	       __atomic_load_n(&q->tx.ctl->client, __ATOMIC_RELAXED) == q->tx.client;
 }
 
