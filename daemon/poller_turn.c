@@ -72,7 +72,7 @@ static void watch(const struct rn_queue *q, struct rn_watch *w)
 				.device = &no_device,
 				.tx_seen = q->tx.daemon,
 				.rx_seen = q->tx.daemon,
-				.blind = !q->copied && !be->queue_watch};
+				.blind = q->hw && !be->queue_watch};
 	if (be->queue_watch)
 		be->queue_watch(q, w);
 }
@@ -113,13 +113,10 @@ static __attribute__((noinline, cold)) void take_set(struct rn_poller *p, struct
 	p->n_told = p->n_heavy = 0;
 	for (uint32_t i = 0; i < set->n_queues; i++) {
 		struct rn_queue *q = set->queue[i];
-		const struct rn_backend *be = q->hwq->port->backend;
-		const bool own = be->queue_rx || be->queue_tx;
 
 		q->place = i;
-		q->copied = !own;
 		watch(q, &set->cold[i]);
-		p->owned |= be->queue_rx != NULL;
+		p->owned |= q->hwq->port->backend->queue_rx != NULL;
 		if (q->told)
 			set->told[p->n_told++] = q;
 		p->n_heavy += q->heavy;

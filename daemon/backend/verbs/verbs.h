@@ -87,7 +87,7 @@ struct verbs_hwq {
 	struct rn_hwq hwq;
 	struct verbs_requests requests;
 	struct ibv_comp_channel *channel;
-	bool armed; /* events may come */
+	bool armed; /* a queue was: events may come */
 };
 
 struct verbs_port {
