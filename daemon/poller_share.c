@@ -220,7 +220,7 @@ static __attribute__((noinline)) void ask_ahead(const struct rn_set *set, uint32
 
 	for (unsigned i = 0; i < 4; i++)
 		__builtin_prefetch((const uint8_t *)far + i * 64);
-	for (unsigned i = 0; i < 6 && middle->hw; i++)
+	for (unsigned i = 0; i < 5 && middle->hw; i++)
 		__builtin_prefetch((const uint8_t *)middle->hw + i * 64);
 	__builtin_prefetch(&near->rx.ctl->client);
 	__builtin_prefetch(&near->rx.ctl->daemon, 1);
