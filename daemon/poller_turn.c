@@ -226,13 +226,25 @@ static __attribute__((noinline)) unsigned look_closely(struct rn_poller *p, stru
 }
 
 /* A look at a cold queue is three loads, if its backend copies or can be watched; what else
- * queue_waits() sees, one round in COLD_BEYOND asks it for, and the first looks behind a sleep. One
- * look in each turn with work, whose packets are out by then, and where turns are long, more of
- * them, so that all have been looked at soon and it is still little of the time. Without work few,
- * and none where the answer to the last packet may be about to come. What is found is hot from now
- * on, and has its share with the others: a wave of clients that wake at once does not make a long
- * turn. */
-static __attribute__((noinline)) unsigned serve_cold(struct rn_poller *p, bool worked)
+ * queue_waits() sees, one round in COLD_BEYOND asks it for, and the first looks behind a sleep
+ * (due). */
+static inline unsigned look_at_cold(struct rn_poller *p, struct rn_set *set, bool due)
+{
+	const struct rn_watch *w;
+	uint32_t i;
+
+	if (p->cold_next >= set->n_queues) {
+		p->cold_next = 0;
+		p->cold_round++;
+	}
+	i = p->cold_next++;
+	w = &set->cold[i];
+	if (is_as_it_was(w) && !(w->beyond && (due || (i + p->cold_round) % COLD_BEYOND == 0)))
+		return 0;
+	return look_closely(p, set, i);
+}
+
+static __attribute__((noinline)) unsigned look_at_some(struct rn_poller *p, bool worked)
 {
 	struct rn_set *set = p->now_set;
 	const bool due = p->looks != 0;
@@ -246,21 +258,24 @@ static __attribute__((noinline)) unsigned serve_cold(struct rn_poller *p, bool w
 	if (looks > set->n_queues)
 		looks = set->n_queues;
 	for (i = 0; i < looks && work < COLD_BUDGET; i++) {
-		uint32_t at = p->cold_next++;
-
-		if (at >= set->n_queues) {
-			at = 0;
-			p->cold_next = 1;
-			p->cold_round++;
-		}
 		if (looks > 1)
-			ask_for_cold(set, at + COLD_AHEAD);
-		if (!is_as_it_was(&set->cold[at]) ||
-		    (set->cold[at].beyond && (due || (at + p->cold_round) % COLD_BEYOND == 0)))
-			work += look_closely(p, set, at);
+			ask_for_cold(set, p->cold_next + COLD_AHEAD);
+		work += look_at_cold(p, set, due);
 	}
 	p->looks -= i < p->looks ? i : p->looks;
 	return work;
+}
+
+/* One look in each turn with work, whose packets are out by then, and where turns are long, more of
+ * them, so that all have been looked at soon and it is still little of the time. Without work few,
+ * and none where the answer to the last packet may be about to come. What is found is hot from now
+ * on, and has its share with the others: a wave of clients that wake at once does not make a long
+ * turn. */
+static __attribute__((noinline)) unsigned serve_cold(struct rn_poller *p, bool worked)
+{
+	if (worked && !p->looks && p->turn_ns < RN_POLLER_COLD_NS)
+		return look_at_cold(p, p->now_set, false);
+	return look_at_some(p, worked);
 }
 
 static bool sleeps(const struct rn_queue *q)
