@@ -37,7 +37,7 @@ static void point_ring(struct rn_ring *r, uint8_t *base, uint32_t ctl, uint32_t 
 	r->mask = size - 1;
 }
 
-/* How many lines of a buffer received packets may begin at, less 1: 0, 1 or 3 (deliver.c). */
+/* How many lines of a buffer received packets may begin at, less 1: 0, 1 or 3 (deliver_slot.h). */
 static uint32_t starts(const struct rn_attachment *at)
 {
 	const uint32_t used = at->headroom + at->port->max_frame;

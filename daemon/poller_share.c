@@ -175,6 +175,16 @@ static bool look_in_vain(struct rn_queue *q)
 	return false;
 }
 
+/* Most looks at a queue that rests: a count. */
+static bool look_at_rest(struct rn_queue *q)
+{
+	q->rest--;
+	q->idle_turns++;
+	q->load -= q->load / LOAD_DECAY;
+	q->served = 0;
+	return false;
+}
+
 /* What is left of a queue's burst, at most so much. False: it has had all of it, or wants no more.
  */
 static inline bool serve_burst(struct rn_queue *q, unsigned most, unsigned *work)
@@ -183,6 +193,8 @@ static inline bool serve_burst(struct rn_queue *q, unsigned most, unsigned *work
 
 	if (has_nothing(q))
 		return look_in_vain(q);
+	if (q->rest > 1 && q->copied)
+		return look_at_rest(q);
 	full = burst_of(q); /* may be less than the last: a reload, or a light client */
 	burst = q->served < full ? full - q->served : full;
 	asked = burst < most ? burst : most;

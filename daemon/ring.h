@@ -70,16 +70,4 @@ static inline bool rn_in_range(uint64_t off, uint64_t len, uint64_t size)
 	return len <= size && off <= size - len;
 }
 
-/* Asks for a line that will be written soon, so that no other core has it then. A compiler for any
- * x86-64 makes a prefetch for reading of __builtin_prefetch(p, 1), after which the write still has
- * to ask; processors without the instruction take it as a hint for nothing. */
-static inline void rn_fetch_to_write(const void *p)
-{
-#if defined(__x86_64__)
-	__asm__ volatile("prefetchw %0" : : "m"(*(const char *)p));
-#else
-	__builtin_prefetch(p, 1);
-#endif
-}
-
 #endif

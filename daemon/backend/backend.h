@@ -47,7 +47,7 @@ struct rn_hwq {
 	struct rawnet_counter_set *counters; /* the port's, for this poller; v[RAWNET_P_*] */
 	bool kick; /* something was submitted in this turn: flush has work */
 	bool silent; /* nothing comes by it: rx is not called; set before start */
-	struct rn_last last; /* poller only; deliver.c */
+	struct rn_last last; /* poller only; deliver_whose.c */
 };
 
 /* Becomes readable when a sleeping poller has work; -1: none. */

@@ -118,22 +118,33 @@ static void report(enum place_class class, bool judge)
 }
 
 /* The class with most windows of the pair that matters; class C if it has enough. */
-static enum place_class best_class(void)
+static enum place_class best_class(enum way way)
 {
 	enum place_class best = PLACE_COMPLEX;
 
-	if (rate[1][OUT][PLACE_COMPLEX].n >= ENOUGH && rate[0][OUT][PLACE_COMPLEX].n >= ENOUGH)
+	if (rate[1][way][PLACE_COMPLEX].n >= ENOUGH && rate[0][way][PLACE_COMPLEX].n >= ENOUGH)
 		return best;
 	for (int c = 0; c < PLACE_CLASSES; c++)
-		if (rate[1][OUT][c].n > rate[1][OUT][best].n)
+		if (rate[1][way][c].n > rate[1][way][best].n)
 			best = (enum place_class)c;
 	return best;
 }
 
+/* The way of that name, or all. */
+static enum way way_named(const char *name)
+{
+	static const char *const names[WAYS] = {"out", "in", "trip"};
+	int w = 0;
+
+	while (w < WAYS && strcmp(name, names[w]) != 0)
+		w++;
+	return (enum way)w;
+}
+
 int main(int argc, char **argv)
 {
-	static const char *const ways[WAYS] = {"out", "in", "trip"};
-	int rounds = argc > 1 ? atoi(argv[1]) : 40;
+	const int rounds = argc > 1 ? atoi(argv[1]) : 40;
+	const enum way only = argc > 2 ? way_named(argv[2]) : WAYS, looked_at = only % WAYS;
 	enum place_class judged;
 
 	place_open();
@@ -142,11 +153,11 @@ int main(int argc, char **argv)
 	for (int r = 0; r < rounds; r++)
 		for (int w = 0; w < WAYS; w++)
 			for (unsigned h = 0; h < HOPS; h++)
-				if (argc < 3 || !strcmp(argv[2], ways[w]))
+				if (only == WAYS || w == (int)only)
 					turn(h, (enum way)w);
-	judged = best_class();
+	judged = best_class(looked_at);
 	for (int c = 0; c < PLACE_CLASSES; c++)
-		if (c == (int)judged || rate[1][OUT][c].n >= ENOUGH)
+		if (c == (int)judged || rate[1][looked_at][c].n >= ENOUGH)
 			report((enum place_class)c, c == (int)judged);
 	for (unsigned h = HOPS; h-- > 0;)
 		if (there[h])

@@ -142,6 +142,7 @@ static void trip_place(struct rawnet_queue *q, uint64_t *sum)
 	*s = (struct rawnet_slot) {.off = s->off, .len = FRAME_LEN};
 	rawnet_tx_fill(&q->tx, 1);
 	rawnet_ring_publish(&q->tx);
+	rawnet_tx_prefetch(q, 0);
 	while (!receive_place(q, sum))
 		;
 }

@@ -69,6 +69,7 @@ static bool send_probe(struct run *run)
 	stream_write(run->s, rawnet_tx_slot(&q->tx, 0), run->o->size, &mark);
 	rawnet_tx_fill(&q->tx, 1);
 	rawnet_flush(q);
+	rawnet_tx_prefetch(q, 0);
 	run->r->sent++;
 	return true;
 }

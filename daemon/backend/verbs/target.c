@@ -47,7 +47,7 @@ static struct ibv_wq *wq_of(const struct rn_attachment *at, uint32_t i)
 	return rn_rdma_queue_of(&at->queue[i])->wq;
 }
 
-/* Entry e: the member by the low bits of the hash, its queue by those above (deliver.c). */
+/* Entry e: the member by the low bits of the hash, its queue by those above (deliver_whose.c). */
 static struct ibv_wq *entry(const struct rn_members *members, uint32_t e)
 {
 	const struct rn_attachment *at = members->m[0].at;
