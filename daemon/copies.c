@@ -82,6 +82,7 @@ static int set_ring(struct rn_copies *c)
 		c->ring = NULL;
 		return -errno;
 	}
+	madvise(c->ring, c->size, MADV_DONTDUMP);
 	return 0;
 }
 

@@ -82,6 +82,7 @@ static int add(struct rn_request *r, const struct rawnet_req_flow_add *req, stru
 {
 	struct rn_client *c = r->client;
 	struct rawnet_rep_flow *rep = r->rep;
+	const struct rn_policy_entry *e = entry_of(at);
 	struct rn_rule_request q = {
 		.served = s,
 		.steer = {.match = &req->match,
@@ -90,7 +91,8 @@ static int add(struct rn_request *r, const struct rawnet_req_flow_add *req, stru
 			  .uid = at->uid,
 			  .flags = req->flags,
 			  .gap = req->gap,
-			  .force = (req->flags & RAWNET_FLOW_FORCE) && c->admin},
+			  .force = (req->flags & RAWNET_FLOW_FORCE) && c->admin,
+			  .entry = rn_policy_key(e)},
 		.confirm = req->confirm,
 	};
 	struct rn_rule *rule = NULL;
@@ -99,7 +101,7 @@ static int add(struct rn_request *r, const struct rawnet_req_flow_add *req, stru
 
 	if (rc || (req->flags & RAWNET_FLOW_CHECK))
 		return rc;
-	rn_policy_admitted(entry_of(at), rn_usage_of(&c->daemon->usages, at->uid));
+	rn_policy_admitted(e, rn_usage_of(&c->daemon->usages, at->uid));
 	rep->rule = rule->id;
 	rep->index = index;
 	rep->shape = rn_steer_shape_place(s->port->steer, rule->shape);

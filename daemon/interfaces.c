@@ -30,6 +30,7 @@ static void on_link(void *arg, const struct rn_netdev *nd, bool present)
 	struct rn_served *s = rn_daemon_port(d, nd->dev);
 	struct rn_port *port = s ? s->port : NULL;
 	bool was_up, was_present, moved;
+	unsigned lost;
 
 	if (!port || !port->backend->offers_netdev)
 		return;
@@ -42,8 +43,11 @@ static void on_link(void *arg, const struct rn_netdev *nd, bool present)
 		return;
 	if (present)
 		port->ifindex = nd->ifindex;
-	rn_port_changed(port, present, nd->up, present ? nd->mtu : port->mtu,
-			present ? nd->mac : port->mac);
+	lost = rn_port_changed(port, present, nd->up, present ? nd->mtu : port->mtu,
+			       present ? nd->mac : port->mac);
+	if (lost)
+		rn_error_about(RN_ABOUT_DEV(nd->dev),
+			       "%s: %u rules were refused with its new address", nd->dev, lost);
 	rn_police_changed();
 	if (moved)
 		rn_rules_reopen_neigh(d, s);

@@ -182,6 +182,7 @@ static void write_rule(struct rn_state_record *r, const char *dev, const struct 
 	r->u.rule.flags = rule->flags;
 	r->u.rule.gap = rule->gap;
 	r->u.rule.uid = rule->uid;
+	r->u.rule.entry = rule->entry;
 	r->u.rule.confirm_end = confirm_end;
 	strncpy(r->u.rule.dev, dev, sizeof(r->u.rule.dev) - 1);
 	memcpy(r->u.rule.label, rule->label, sizeof(r->u.rule.label));

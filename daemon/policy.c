@@ -184,14 +184,17 @@ static bool is_empty(const struct rn_usage *u)
 	return !memcmp(&u->used, &none, sizeof(none));
 }
 
-/* FNV-1a of whom and which port it is about: the same entry, also after a reload. */
-static uint64_t key_of(const struct rn_policy_entry *e)
+/* FNV-1a of whom and which port it is about. */
+uint64_t rn_policy_key(const struct rn_policy_entry *e)
 {
 	uint64_t key = 0xcbf29ce484222325u;
 	char text[sizeof(e->socket) + sizeof(e->dev) + 64];
-	int n = snprintf(text, sizeof(text), "%d %u %u %s %s", (int)e->who, (unsigned)e->uid,
-			 (unsigned)e->gid, e->dev, e->socket);
+	int n;
 
+	if (!e)
+		return 0;
+	n = snprintf(text, sizeof(text), "%d %u %u %s %s", (int)e->who, (unsigned)e->uid,
+		     (unsigned)e->gid, e->dev, e->socket);
 	for (int i = 0; i < n; i++)
 		key = (key ^ (uint8_t)text[i]) * 0x100000001b3u;
 	return key;
@@ -207,7 +210,7 @@ static bool is_served(const struct rn_usage *u, uint64_t key)
 
 uint32_t rn_policy_users(const struct cds_list_head *usages, const struct rn_policy_entry *e)
 {
-	const uint64_t key = key_of(e);
+	const uint64_t key = rn_policy_key(e);
 	const struct rn_usage *u;
 	uint32_t n = 0;
 
@@ -216,10 +219,15 @@ uint32_t rn_policy_users(const struct cds_list_head *usages, const struct rn_pol
 	return n;
 }
 
+void rn_policy_was_admitted(uint64_t key, struct rn_usage *u)
+{
+	if (key && u->uid != 0 && !is_served(u, key) && u->n_by < RN_USAGE_ENTRIES)
+		u->by[u->n_by++] = key;
+}
+
 void rn_policy_admitted(const struct rn_policy_entry *e, struct rn_usage *u)
 {
-	if (e && u->uid != 0 && !is_served(u, key_of(e)) && u->n_by < RN_USAGE_ENTRIES)
-		u->by[u->n_by++] = key_of(e);
+	rn_policy_was_admitted(rn_policy_key(e), u);
 }
 
 int rn_policy_admit(const struct rn_policy_entry *e, const struct cds_list_head *usages,
@@ -232,7 +240,7 @@ int rn_policy_admit(const struct rn_policy_entry *e, const struct cds_list_head 
 		return rc; /* whoever takes all places does not keep the operator out */
 	if (is_empty(u))
 		u->n_by = 0;
-	if (is_served(u, key_of(e)))
+	if (is_served(u, rn_policy_key(e)))
 		return 0;
 	users = rn_policy_users(usages, e);
 	if (users >= e->limit.users)

@@ -71,6 +71,10 @@ int rn_policy_admit(const struct rn_policy_entry *entry, const struct cds_list_h
 		    struct rn_usage *usage, const struct rawnet_quota *more, struct rn_err *err);
 /* It got that: the place is taken, until the uid has nothing any more. */
 void rn_policy_admitted(const struct rn_policy_entry *entry, struct rn_usage *usage);
+/* The same of an entry that is known by its key alone: the last daemon admitted it. */
+void rn_policy_was_admitted(uint64_t key, struct rn_usage *usage);
+/* The same entry, also after a reload and of the next daemon; 0 for NULL. */
+uint64_t rn_policy_key(const struct rn_policy_entry *entry);
 /* How many uids the entry serves. */
 uint32_t rn_policy_users(const struct cds_list_head *usages, const struct rn_policy_entry *entry);
 /* The usage of a uid; made when it is asked for first. NULL: out of memory. */

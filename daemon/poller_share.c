@@ -162,7 +162,7 @@ static void weigh(struct rn_queue *q, unsigned burst, unsigned asked, unsigned d
 /* As most looks end: one load, of a line that did not change. */
 static inline bool has_nothing(const struct rn_queue *q)
 {
-	return q->copied && q->tx.client == q->tx.daemon &&
+	return !q->hw && q->tx.client == q->tx.daemon &&
 	       __atomic_load_n(&q->tx.ctl->client, __ATOMIC_RELAXED) == q->tx.client;
 }
 
@@ -193,7 +193,7 @@ static inline bool serve_burst(struct rn_queue *q, unsigned most, unsigned *work
 
 	if (has_nothing(q))
 		return look_in_vain(q);
-	if (q->rest > 1 && q->copied)
+	if (q->rest > 1 && !q->hw)
 		return look_at_rest(q);
 	full = burst_of(q); /* may be less than the last: a reload, or a light client */
 	burst = q->served < full ? full - q->served : full;

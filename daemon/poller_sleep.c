@@ -139,7 +139,7 @@ static void block(struct rn_poller *p)
 void rn_poller_idle(struct rn_poller *p)
 {
 	struct rn_set *set = p->now_set;
-	bool came;
+	bool came, told;
 
 	if (p->idle_since && p->quiet % CLOCK_EVERY)
 		return;
@@ -155,11 +155,14 @@ void rn_poller_idle(struct rn_poller *p)
 	}
 	/* Pairs with the fence in rawnet_ring_must_wake: flag, fence, look; index, fence, flag. */
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
-	came = something_came(p) || p->n_touched || p->n_told;
+	came = something_came(p) || p->n_touched;
+	told = p->n_told != 0; /* who sleeps of those is not known before the next turn */
 	if (p->n_touched)
 		rn_poller_publish(
 			p); /* what a last look took: the next turn may have another set */
-	if (!came && !__atomic_load_n(&p->stop, __ATOMIC_RELAXED))
+	if (came || told)
+		rn_spin_stayed(&p->spin, came);
+	else if (!__atomic_load_n(&p->stop, __ATOMIC_RELAXED))
 		block(p);
 	for (uint32_t i = 0; i < p->n_hot; i++)
 		rn_ring_set_sleep(&p->now_set->hot[i]->tx, 0);

@@ -97,13 +97,10 @@ static __attribute__((noinline, cold)) void take_set(struct rn_poller *p, struct
 	p->n_told = p->n_heavy = 0;
 	for (uint32_t i = 0; i < set->n_queues; i++) {
 		struct rn_queue *q = set->queue[i];
-		const struct rn_backend *be = q->hwq->port->backend;
-		const bool own = be->queue_rx || be->queue_tx;
 
 		q->place = i;
-		q->copied = !own;
-		set->cold[i] = (struct rn_cold) {own ? NULL : &q->tx.ctl->client, q->tx.daemon};
-		p->owned |= be->queue_rx != NULL;
+		set->cold[i] = (struct rn_cold) {q->hw ? NULL : &q->tx.ctl->client, q->tx.daemon};
+		p->owned |= q->hwq->port->backend->queue_rx != NULL;
 		if (q->told)
 			set->told[p->n_told++] = q;
 		p->n_heavy += q->heavy;

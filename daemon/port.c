@@ -316,10 +316,11 @@ void rn_port_info(const struct rn_port *port, struct rawnet_port_info *info)
 	memcpy(info->mode, port->mode, sizeof(info->mode));
 }
 
-void rn_port_changed(struct rn_port *port, bool present, bool link_up, uint32_t mtu,
-		     const uint8_t mac[6])
+unsigned rn_port_changed(struct rn_port *port, bool present, bool link_up, uint32_t mtu,
+			 const uint8_t mac[6])
 {
 	bool new_mac = memcmp(port->mac, mac, sizeof(port->mac)) != 0;
+	unsigned lost = 0;
 
 	port->present = present;
 	__atomic_store_n(&port->mtu, mtu, __ATOMIC_RELAXED);
@@ -328,11 +329,12 @@ void rn_port_changed(struct rn_port *port, bool present, bool link_up, uint32_t 
 	if (port->backend->changed)
 		port->backend->changed(port);
 	if (new_mac) {
-		rn_steer_set_mac(port->steer, mac);
+		lost = rn_steer_set_mac(port->steer, mac);
 		rn_police_changed();
 	}
 	if (present && port->copies)
 		rn_copies_rebind(port->copies, NULL);
+	return lost;
 }
 
 void rn_port_set_addresses(struct rn_port *port, struct rn_addresses *addresses)

@@ -138,9 +138,10 @@ void rn_port_close(struct rn_port *port);
 /* All counters of the port: pollers' and device's. */
 void rn_port_counters(struct rn_port *port, uint64_t v[RAWNET_COUNTERS_SPACE]);
 void rn_port_info(const struct rn_port *port, struct rawnet_port_info *info);
-/* The interface's state changed (netdev): takes it over and tells the backend. */
-void rn_port_changed(struct rn_port *port, bool present, bool link_up, uint32_t mtu,
-		     const uint8_t mac[6]);
+/* The interface's state changed (netdev): takes it over and tells the backend. How many rules that
+ * refuses with another MAC: it is told of them again with the next. */
+unsigned rn_port_changed(struct rn_port *port, bool present, bool link_up, uint32_t mtu,
+			 const uint8_t mac[6]);
 /* Replaces the published set of addresses; takes ownership of `addresses` (one malloc). */
 void rn_port_set_addresses(struct rn_port *port, struct rn_addresses *addresses);
 

@@ -53,7 +53,7 @@ struct rn_queue_grant {
 struct rn_queue {
 	/* the data path, poller only */
 	struct rn_ring rx, tx;
-	void *hw; /* the backend's, owned queues */
+	void *hw; /* the backend's, owned queues; NULL: copied, rn_tx_run and rn_deliver */
 	uint8_t *mem;
 	uint64_t mem_size;
 	uint32_t buf_shift; /* log2 of buf_size */
@@ -63,7 +63,6 @@ struct rn_queue {
 	bool touched; /* an index has to be published at the end of the turn */
 	bool told; /* one was, and nobody has looked since whether the client sleeps */
 	bool hot; /* in the poller's hot set */
-	bool copied; /* its backend has nothing to do with it: rn_tx_run, rn_deliver */
 	bool heavy; /* had all of its last burst, or has much all the time */
 	bool limited; /* a bucket has a rate */
 	bool police;

@@ -52,7 +52,8 @@ static int restore_one(struct rn_daemon *d, const struct rn_journal_walk *w, str
 			    .uid = first->u.rule.uid,
 			    .flags = first->u.rule.flags & ~(uint32_t)RAWNET_FLOW_WAITING,
 			    .gap = first->u.rule.gap,
-			    .force = true},
+			    .force = true,
+			    .entry = first->u.rule.entry},
 		.id = first->rule,
 	};
 	struct rn_usage *u = rn_usage_of(&d->usages, first->u.rule.uid);
@@ -73,6 +74,7 @@ static int restore_one(struct rn_daemon *d, const struct rn_journal_walk *w, str
 	rc = rn_steer_restore(s->port->steer, &from, &rule, err);
 	if (rc)
 		return rc;
+	rn_policy_was_admitted(rule->entry, u);
 	rn_usage_add(u, &rn_one_rule);
 	rn_journal_restored(rule, w);
 	rc = rn_rules_add_neigh(d, s, rule, err);

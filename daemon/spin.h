@@ -40,6 +40,13 @@ static inline bool rn_spin_over(struct rn_spin *s, uint64_t spun, bool held)
 	return s->missed >= RN_SPIN_MISSES;
 }
 
+/* It was time to sleep, and it does not. came: for work that came meanwhile; if not, the spin has
+ * bridged nothing. */
+static inline void rn_spin_stayed(struct rn_spin *s, bool came)
+{
+	s->longer &= came;
+}
+
 /* It slept, and was without work for idle ns in all. */
 static inline void rn_spin_slept(struct rn_spin *s, uint64_t idle)
 {

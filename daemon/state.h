@@ -93,6 +93,7 @@ struct rn_state_record {
 			uint64_t confirm_end; /* ns CLOCK_MONOTONIC; 0: for good */
 			char dev[RAWNET_DEV];
 			char label[RAWNET_LABEL];
+			uint64_t entry; /* as in struct rn_rule; 0: of a daemon that did not say */
 		} rule;
 		struct rn_state_member member[RN_STATE_MEMBERS_EACH];
 		uint8_t table[128];

@@ -93,6 +93,7 @@ static struct rule *make_rule(struct rn_steer *s, const struct rn_steer_request 
 	r->pub.uid = q->uid;
 	r->pub.flags = q->flags & ~(uint32_t)RAWNET_FLOW_FORCE;
 	r->pub.gap = q->gap;
+	r->pub.entry = q->entry;
 	r->pub.match = *q->match;
 	r->pub.id = ++*s->ids;
 	if (q->label)

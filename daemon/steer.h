@@ -81,6 +81,7 @@ struct rn_rule {
 	char label[RAWNET_LABEL]; /* whom a persistent rule waits for */
 	struct cds_list_head list; /* all rules of the port, oldest first */
 	struct rcu_head rcu;
+	uint64_t entry; /* of the policy, by which the uid has it (rn_policy_key); 0: none */
 	void *hw; /* the backend's */
 	struct rn_leased *leased; /* neigh.c's; NULL: it leases nothing */
 	struct rn_tentative *tentative; /* rules_tentative.c's; NULL: for good */
@@ -120,6 +121,7 @@ struct rn_steer_request {
 	uint32_t flags;
 	uint32_t gap;
 	bool force;
+	uint64_t entry; /* as in struct rn_rule */
 };
 int rn_steer_add(struct rn_steer *steer, const struct rn_steer_request *request,
 		 struct rn_rule **rule, uint32_t *index, struct rn_err *err);

@@ -40,6 +40,7 @@ void one_open(struct one *o, uint32_t index, uint32_t weight)
 	memset(o, 0, sizeof(*o));
 	o->q.index = index;
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, o->sockets), 0);
+	o->q.hw = port.backend->queue_tx ? o : NULL;
 	o->q.at = &owner;
 	o->q.hwq = &hwq;
 	o->q.state = &o->state;

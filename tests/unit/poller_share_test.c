@@ -17,7 +17,7 @@
  *   full_beside_light  without the step to the next: 12,000 packets to none; without the look
  *                      at what waits: 11,996 to 4
  *   never_a_burst      without LOAD_HEAVY: 31 packets in each turn
- *   full_is_not_light  of a queue that the backend owns, without `next`
+ *   full_is_not_light  what waits counted from `next`; if_owned: from `daemon`
  *   lowered_weight     without the look at it: an endless burst, the other had no turn
  *   full_device        without the step to the next: all went to the first
  */
@@ -40,7 +40,7 @@ static uint64_t turn_ns; /* what the poller measured, it believes */
 static struct one a, b;
 
 /* What came of it. */
-static unsigned most[MANY], moved[MANY];
+static unsigned moved[MANY];
 static unsigned late; /* packets of queue 0 that were not published when queue 1 had a burst */
 
 static unsigned queue_tx(struct rn_queue *q, unsigned budget)
@@ -54,7 +54,6 @@ static unsigned queue_tx(struct rn_queue *q, unsigned budget)
 		late += a.q.tx.daemon - a.tx.daemon;
 	if (once && !i)
 		has[0] = 0;
-	most[i] = budget;
 	*r -= n;
 	moved[i] += n;
 	q->tx.client += n;
@@ -390,22 +389,37 @@ static void never_a_burst(void **state)
 	close_both();
 }
 
-/* A device that is full makes nobody a light one. */
+/* A device that is full makes nobody a light one. What waits is counted from `from`, and not from
+ * `other`, which says the opposite. */
+static void check_full(uint32_t *from, uint32_t *other)
+{
+	has[0] = 1;
+	*from = a.q.tx.client - 9;
+	*other = a.q.tx.client;
+	for (int i = 0; i < 20; i++)
+		assert_int_equal(turn_of(1), RN_POLLER_BURST);
+	*from = a.q.tx.client;
+	*other = a.q.tx.client - 9;
+	some_turns(1);
+	assert_int_equal(turn_of(1), 0); /* and now it is one */
+}
+
 static void full_is_not_light(void **state)
 {
 	(void)state;
 	open_both();
-	a.q.tx.client = a.q.tx.daemon + ENDLESS; /* there is more */
-	has[0] = 1;
-	some_turns(20);
-	assert_int_equal(most[1], RN_POLLER_BURST);
-	a.q.hw = &a; /* the queue is the backend's: what is posted does not wait */
-	a.q.tx.next = a.q.tx.client - 9;
-	some_turns(20);
-	assert_int_equal(most[1], RN_POLLER_BURST);
-	a.q.tx.next = a.q.tx.client;
-	some_turns(1);
-	assert_int_not_equal(turn_of(1), RN_POLLER_BURST);
+	a.q.hw = NULL;
+	a.tx.client = 1; /* there is always something to look at */
+	check_full(&a.q.tx.daemon, &a.q.tx.next);
+	close_both();
+}
+
+/* The queue is the backend's: what is posted does not wait. */
+static void full_is_not_light_if_owned(void **state)
+{
+	(void)state;
+	open_both();
+	check_full(&a.q.tx.next, &a.q.tx.daemon);
 	close_both();
 }
 
@@ -458,6 +472,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(full_beside_light, setup, teardown),
 		cmocka_unit_test_setup_teardown(never_a_burst, setup, teardown),
 		cmocka_unit_test_setup_teardown(full_is_not_light, setup, teardown),
+		cmocka_unit_test_setup_teardown(full_is_not_light_if_owned, setup, teardown),
 		cmocka_unit_test_setup_teardown(lowered_weight, setup, teardown),
 		cmocka_unit_test_setup_teardown(full_device, setup, teardown),
 	};

@@ -273,7 +273,6 @@ static void first_of_all(void **state)
 	o.q.rx.mask = SLOTS - 1;
 	o.q.rx.client = o.rx.client = SLOTS;
 	o.q.rx.next = HELD;
-	o.q.hw = &o;
 	o.q.mem = mem;
 	o.q.buf_shift = SHIFT;
 	o.q.n_bufs = SLOTS;

@@ -7,6 +7,7 @@
  *   spins_short...  rn_spin_slept() without `missed`: 50 us before each sleep
  *   one_that...     `missed` not taken back there: 10 us for ever
  *   a_spin_that...  `longer` not looked at: short after four sleeps among any number of packets
+ *   stays...        `longer` kept whatever rn_spin_stayed() is told: 50 us again before each sleep
  *   holds...        `held` not looked at: wake-ups that were put off came 40 us early
  */
 #include <setjmp.h>
@@ -74,6 +75,24 @@ static void a_spin_that_pays_counts(void **state)
 	}
 }
 
+/* Short spins, behind each of which it looks once more before it sleeps. */
+static void stays_awake_for_nothing(void **state)
+{
+	struct rn_spin s = after_misses();
+
+	(void)state;
+	for (unsigned i = 0; i < 10; i++) {
+		rn_spin_begin(&s);
+		assert_true(rn_spin_over(&s, RN_SPIN_SHORT_NS, false));
+		rn_spin_stayed(&s, false);
+	}
+	assert_int_equal(idle_for(&s, FAR, false), RN_SPIN_SHORT_NS);
+	rn_spin_begin(&s);
+	assert_true(rn_spin_over(&s, RN_SPIN_SHORT_NS, false));
+	rn_spin_stayed(&s, true);
+	assert_int_equal(idle_for(&s, FAR, false), RN_SPIN_NS);
+}
+
 static void holds_out_for_wake_ups(void **state)
 {
 	struct rn_spin s = after_misses();
@@ -90,6 +109,7 @@ int main(void)
 		cmocka_unit_test(spins_short_where_work_is_far),
 		cmocka_unit_test(one_that_a_spin_would_have_bridged_makes_it_long),
 		cmocka_unit_test(a_spin_that_pays_counts),
+		cmocka_unit_test(stays_awake_for_nothing),
 		cmocka_unit_test(holds_out_for_wake_ups),
 	};
 

@@ -174,9 +174,9 @@ static int mlx5_open(struct rn_port *port, struct rn_err *err)
 
 /* ---- poller ---- */
 
-/* Takes the events that came since it asked for them last, before it asks again: the sequence
- * number is another one then. The queue of an event lives until the event is acknowledged, since
- * the destruction of its completion queue waits for that. */
+/* Takes the events that came since it asked for them last, or earlier, before it asks again: the
+ * sequence number is another one then. The queue of an event lives until the event is acknowledged,
+ * since the destruction of its completion queue waits for that. */
 static int mlx5_arm(struct rn_hwq *hwq)
 {
 	struct rn_mlx5_hwq *h = rn_mlx5_hwq_of(hwq);
@@ -187,7 +187,6 @@ static int mlx5_arm(struct rn_hwq *hwq)
 		rn_mlx5_queue_of(q)->rx.sequence++;
 		ibv_ack_cq_events(cq, 1);
 	}
-	h->armed = false;
 	return 0;
 }
 

@@ -171,7 +171,7 @@ struct rn_mlx5_hwq {
 	struct rn_hwq hwq;
 	struct ibv_comp_channel *channel;
 	struct ibv_td *td; /* NULL: registers are shared */
-	bool armed; /* events may come */
+	bool armed; /* a queue was: events may come */
 	struct rn_mlx5_clock clock; /* without a context: there is none; the poller's */
 };
 

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "../../attachment.h"
 #include "mlx5.h"
@@ -187,6 +188,7 @@ static int make_frames(struct rn_rdma *rdma, struct rn_mlx5_queue *m, struct rn_
 	tx->sent = calloc(tx->mask + 1, sizeof(*tx->sent));
 	if (!tx->frames || !tx->sent)
 		return rn_fail(err, -ENOMEM, "%s: out of memory", rdma->port->config.dev);
+	madvise(tx->frames, size, MADV_DONTDUMP);
 	memset(tx->frames, 0, size);
 	m->frames_mr = ibv_reg_mr(m->rdma.mem->pd, tx->frames, size, IBV_ACCESS_LOCAL_WRITE);
 	if (!m->frames_mr)

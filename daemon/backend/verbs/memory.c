@@ -45,6 +45,7 @@ static int mem_fill(struct rn_rdma_mem *m, struct rn_rdma *rdma, const struct rn
 	m->trash = aligned_alloc(4096, at->buf_size < 4096 ? 4096 : at->buf_size);
 	if (!m->trash)
 		return rn_fail(err, -ENOMEM, "%s: out of memory", rdma->port->config.dev);
+	madvise(m->trash, at->buf_size, MADV_DONTDUMP);
 	m->pd = ibv_alloc_pd(rdma->ctx);
 	if (!m->pd)
 		return rn_rdma_fail(err, rdma, "protection domain", errno);

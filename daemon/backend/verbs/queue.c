@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "../../attachment.h"
 #include "verbs.h"
@@ -150,6 +151,7 @@ static int make_copies(struct rn_rdma *rdma, const struct rn_queue *q, struct ve
 	v->tso = calloc(RN_VERBS_BURST, RN_VERBS_TSO);
 	if (!v->memory || !v->fifo || !v->ids || !v->plain || !v->wr || !v->sge || !v->tso)
 		return rn_fail(err, -ENOMEM, "%s: out of memory", rdma->port->config.dev);
+	madvise(v->memory, size, MADV_DONTDUMP);
 	for (uint32_t i = 0; i < RN_VERBS_BURST; i++) {
 		v->wr[i].sg_list = &v->sge[(size_t)i * (RAWNET_TX_SEGS + 1)];
 		v->wr[i].next = &v->wr[i + 1]; /* send.c ends a list that it posts */

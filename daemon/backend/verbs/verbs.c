@@ -130,7 +130,7 @@ static int verbs_open(struct rn_port *port, struct rn_err *err)
 
 /* ---- poller ---- */
 
-/* Takes the events that came since it asked for them last, before it asks again. */
+/* Takes the events that came since it asked for them last, or earlier, before it asks again. */
 static int verbs_arm(struct rn_hwq *hwq)
 {
 	struct verbs_hwq *h = verbs_hwq_of(hwq);
@@ -139,7 +139,6 @@ static int verbs_arm(struct rn_hwq *hwq)
 
 	while (h->armed && !ibv_get_cq_event(h->channel, &cq, &context))
 		ibv_ack_cq_events(cq, 1);
-	h->armed = false;
 	return 0;
 }
 

@@ -95,7 +95,7 @@ struct verbs_hwq {
 	struct verbs_requests requests;
 	struct ibv_comp_channel *channel;
 	struct ibv_td *td; /* NULL: the provider locks queues as if many threads used them */
-	bool armed; /* events may come */
+	bool armed; /* a queue was: events may come */
 };
 
 struct verbs_port {

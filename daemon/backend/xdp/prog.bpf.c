@@ -105,6 +105,7 @@ struct {
 const volatile __u32 cookie = 0;
 const volatile __u32 longest = 0; /* frame that the sockets take */
 volatile __u32 current = 0;
+volatile __u64 port_mac = 0; /* as W_MACS has it: ARP and ND to it stay with the kernel */
 struct rn_xdp_order orders[2] = {};
 struct rn_xdp_front front = {};
 
@@ -308,12 +309,6 @@ __attribute__((noinline)) __u64 find(const struct rn_key *key, __u32 which)
 	return NO_RULE;
 }
 
-inline_always int same_mac(const __u8 *a, const __u8 *b)
-{
-	return a[0] == b[0] && a[1] == b[1] && a[2] == b[2] && a[3] == b[3] && a[4] == b[4] &&
-	       a[5] == b[5];
-}
-
 inline_always struct rn_xdp_counts *my_counts(void)
 {
 	__u32 zero = 0;
@@ -364,7 +359,6 @@ inline_always int take(struct xdp_md *ctx, __u32 handle)
 inline_always int classify(struct xdp_md *ctx, __u32 len)
 {
 	const __u32 which = current;
-	const struct rn_xdp_order *order = &orders[which & 1];
 	struct cursor c = {
 		.p = (void *)(long)ctx->data,
 		.data_end = (void *)(long)ctx->data_end,
@@ -377,9 +371,9 @@ inline_always int classify(struct xdp_md *ctx, __u32 len)
 	__u64 handle;
 	int neigh = 0;
 
-	if (!order->n || parse(&c, all.word, &neigh))
+	if (!orders[which & 1].n || parse(&c, all.word, &neigh))
 		return pass();
-	if (neigh && same_mac(all.key.dmac, order->mac))
+	if (neigh && (all.word[W_MACS] & bytes(0xffffffffffff, 0, 6)) == port_mac)
 		return pass();
 	handle = find(&all.key, which);
 	if (handle == NO_RULE)

@@ -247,14 +247,13 @@ static int table_publish(struct rn_xdp_program *p, uint32_t slot, int fd)
 }
 
 /* Without a table there is no rule, and programs look at nothing that changes. */
-static void wait_for_programs(struct rn_xdp_program *p)
+static int wait_for_programs(struct rn_xdp_program *p)
 {
 	uint32_t slot = 0;
 
 	while (slot < RN_XDP_SHAPES && p->table[slot].fd < 0)
 		slot++;
-	if (slot < RN_XDP_SHAPES)
-		table_publish(p, slot, p->table[slot].fd);
+	return slot < RN_XDP_SHAPES ? table_publish(p, slot, p->table[slot].fd) : 0;
 }
 
 static void table_drop(struct rn_xdp_program *p, uint32_t slot)
@@ -302,7 +301,7 @@ static int table_grow(struct rn_xdp_program *p, uint32_t slot)
 	return 0;
 }
 
-/* The wait takes some 10 ms, rules come by the ten thousand. */
+/* The wait takes some 10 ms, rules come by the ten thousand. Where it fails there is no room. */
 static void wait_for_room(struct rn_xdp_program *p)
 {
 	uint64_t now = rn_mono_ns();
@@ -351,21 +350,22 @@ static void order_turn(struct rn_xdp_program *p)
 }
 
 /* The order that no program reads: waits for those that began before the last turn, unless a table
- * was published since. */
-static struct rn_xdp_order *order_idle(struct rn_xdp_program *p)
+ * was published since. -errno: the wait failed, and one may read it. */
+static int order_idle(struct rn_xdp_program *p, struct rn_xdp_order **idle)
 {
-	if (p->readers)
-		wait_for_programs(p);
+	int rc = p->readers ? wait_for_programs(p) : 0;
+
+	if (rc)
+		return rc;
 	p->readers = false;
-	return &p->skel->bss->orders[!p->skel->bss->current];
+	*idle = &p->skel->bss->orders[!p->skel->bss->current];
+	return 0;
 }
 
-static void order_fill(struct rn_xdp_order *to, const uint8_t mac[6],
-		       const struct rn_shape *const *order, unsigned n)
+static void order_fill(struct rn_xdp_order *to, const struct rn_shape *const *order, unsigned n)
 {
 	memset(to, 0, sizeof(*to));
-	memcpy(to->mac, mac, sizeof(to->mac));
-	to->n = (uint16_t)n;
+	to->n = (int)n;
 	for (unsigned i = 0; i < n; i++) {
 		to->slot[i] = order[i]->slot;
 		to->mask[i] = order[i]->mask;
@@ -403,29 +403,31 @@ static void drop_others(struct rn_xdp_program *p, const struct rn_shape *const *
 			table_drop(p, slot);
 }
 
+/* A new table is published behind a wait: where one was made, order_idle() cannot fail. */
 int rn_xdp_program_shapes(struct rn_xdp_program *p, const struct rn_shape *const *order, unsigned n,
 			  struct rn_err *err)
 {
-	uint8_t mac[6];
+	struct rn_xdp_order *idle;
 	int rc = tables_for(p, order, n);
 
+	if (!rc)
+		rc = order_idle(p, &idle);
 	if (rc)
 		return rn_fail(err, rc, "%s: a table for this kind of match: %s", p->dev,
 			       strerror(-rc));
-	memcpy(mac, p->skel->bss->orders[p->skel->bss->current].mac, sizeof(mac));
-	order_fill(order_idle(p), mac, order, n);
+	order_fill(idle, order, n);
 	order_turn(p);
 	drop_others(p, order, n);
 	return 0;
 }
 
+/* One store: a packet sees the old one or the new one. */
 void rn_xdp_program_set_mac(struct rn_xdp_program *p, const uint8_t mac[6])
 {
-	struct rn_xdp_order *idle = order_idle(p);
+	uint64_t word = 0;
 
-	*idle = p->skel->bss->orders[p->skel->bss->current];
-	memcpy(idle->mac, mac, sizeof(idle->mac));
-	order_turn(p);
+	memcpy(&word, mac, 6);
+	__atomic_store_n(&p->skel->bss->port_mac, word, __ATOMIC_RELAXED);
 }
 
 /* ---- telling ---- */

@@ -46,8 +46,7 @@ struct rn_xdp_front {
 /* Shapes in order of preference. The program reads order[current]; the daemon fills the other one
  * and turns `current`, and waits for running programs before it fills that one again. */
 struct rn_xdp_order {
-	RN_U8 mac[6]; /* of the port: ARP and ND to it stay with the kernel */
-	RN_U16 n;
+	int n;
 	unsigned int slot[RN_XDP_SHAPES]; /* index of the shape's table in `shapes` */
 	struct rn_key mask[RN_XDP_SHAPES];
 };

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 #include <urcu-qsbr.h>
 
@@ -190,9 +191,10 @@ static int make_queue(struct xdp_port *xp, uint32_t index)
 	xq->hwq.fd = -1;
 	xp->port->hwq[xp->port->n_hwq++] = &xq->hwq;
 	if (xq->local && xp->frags) {
-		xq->scratch = malloc(SCRATCH);
+		xq->scratch = aligned_alloc(4096, SCRATCH);
 		if (!xq->scratch)
 			return -ENOMEM;
+		madvise(xq->scratch, SCRATCH, MADV_DONTDUMP);
 	}
 	return 0;
 }
