@@ -16,8 +16,7 @@
 #define BUF_SIZE 2048u
 
 struct bare {
-	struct ibv_cq_ex *rx_cq;
-	struct ibv_cq *tx_cq;
+	struct ibv_cq_ex *rx_cq, *tx_cq;
 	struct ibv_wq *wq;
 	struct ibv_qp_ex *qp;
 	uint8_t *mem; /* RING buffers for what is received, SENT for what is sent */
@@ -30,7 +29,7 @@ struct bare {
 /* What a burst is known by between its calls. */
 struct packets {
 	uint64_t id[LAB_BURST]; /* offset of the buffer */
-	uint32_t len[LAB_BURST], tag[LAB_BURST], flags[LAB_BURST];
+	uint32_t len[LAB_BURST], tag[LAB_BURST];
 	uint32_t n;
 };
 
@@ -55,17 +54,38 @@ static struct ibv_mr *open_device(const struct bare *b, const char *dev)
 	return mr;
 }
 
+/* Queues of one thread, which take no locks. */
+static struct ibv_pd *own_domain(struct ibv_pd *pd)
+{
+	struct ibv_td_init_attr td = {0};
+	struct ibv_parent_domain_init_attr attr = {.pd = pd, .td = ibv_alloc_td(pd->context, &td)};
+	struct ibv_pd *own = attr.td ? ibv_alloc_parent_domain(pd->context, &attr) : NULL;
+
+	if (!own)
+		bench_die("thread domain: %s", strerror(errno));
+	return own;
+}
+
+static struct ibv_cq_ex *make_cq(struct ibv_pd *pd, uint64_t fields)
+{
+	struct ibv_cq_init_attr_ex attr = {.cqe = RING,
+					   .wc_flags = fields,
+					   .comp_mask = IBV_CQ_INIT_ATTR_MASK_FLAGS,
+					   .flags = IBV_CREATE_CQ_ATTR_SINGLE_THREADED};
+	struct ibv_cq_ex *cq = ibv_create_cq_ex(pd->context, &attr);
+
+	if (!cq)
+		bench_die("completion queue: %s", strerror(errno));
+	return cq;
+}
+
 static void make_rx(struct bare *b, struct ibv_pd *pd)
 {
-	struct ibv_cq_init_attr_ex cq = {
-		.cqe = RING, .wc_flags = IBV_WC_EX_WITH_BYTE_LEN | IBV_WC_EX_WITH_FLOW_TAG};
 	struct ibv_wq_init_attr wq = {
-		.wq_type = IBV_WQT_RQ, .max_wr = RING, .max_sge = 1, .pd = pd};
+		.wq_type = IBV_WQT_RQ, .max_wr = RING, .max_sge = 1, .pd = own_domain(pd)};
 	struct ibv_wq_attr ready = {.attr_mask = IBV_WQ_ATTR_STATE, .wq_state = IBV_WQS_RDY};
 
-	b->rx_cq = ibv_create_cq_ex(pd->context, &cq);
-	if (!b->rx_cq)
-		bench_die("completion queue: %s", strerror(errno));
+	b->rx_cq = make_cq(pd, IBV_WC_EX_WITH_BYTE_LEN | IBV_WC_EX_WITH_FLOW_TAG);
 	wq.cq = ibv_cq_ex_to_cq(b->rx_cq);
 	b->wq = ibv_create_wq(pd->context, &wq);
 	if (!b->wq || ibv_modify_wq(b->wq, &ready))
@@ -78,14 +98,14 @@ static void make_tx(struct bare *b, struct ibv_pd *pd)
 		.cap = {.max_send_wr = RING, .max_send_sge = 1},
 		.qp_type = IBV_QPT_RAW_PACKET,
 		.comp_mask = IBV_QP_INIT_ATTR_PD | IBV_QP_INIT_ATTR_SEND_OPS_FLAGS,
-		.pd = pd,
+		.pd = own_domain(pd),
 		.send_ops_flags = IBV_QP_EX_WITH_SEND,
 	};
 	struct ibv_qp *qp;
 
-	b->tx_cq = ibv_create_cq(pd->context, RING, NULL, NULL, 0);
-	attr.send_cq = attr.recv_cq = b->tx_cq;
-	qp = b->tx_cq ? ibv_create_qp_ex(pd->context, &attr) : NULL;
+	b->tx_cq = make_cq(pd, 0);
+	attr.send_cq = attr.recv_cq = ibv_cq_ex_to_cq(b->tx_cq);
+	qp = ibv_create_qp_ex(pd->context, &attr);
 	if (!qp || rn_rdma_start_qp(qp))
 		bench_die("send queue: %s", strerror(errno));
 	b->qp = ibv_qp_to_qp_ex(qp);
@@ -175,7 +195,6 @@ static uint32_t receive(struct bare *b, struct packets *p)
 		p->id[n] = cq->wr_id;
 		p->len[n] = ibv_wc_read_byte_len(cq);
 		p->tag[n] = ibv_wc_read_flow_tag(cq);
-		p->flags[n] = ibv_wc_read_wc_flags(cq);
 	} while (++n < LAB_BURST && !ibv_next_poll(cq));
 	ibv_end_poll(cq);
 	return n;
@@ -189,20 +208,31 @@ static uint8_t *send_buffer(const struct bare *b, uint32_t i)
 static void copy(const struct bare *b, const struct packets *p)
 {
 	for (uint32_t i = 0; i < p->n; i++)
-		memcpy(send_buffer(b, i), b->mem + p->id[i], p->len[i]);
+		memcpy(send_buffer(b, i), b->mem + p->id[i], 64); /* with the rest of its line */
+}
+
+static void reap(struct bare *b)
+{
+	struct ibv_poll_cq_attr attr = {0};
+
+	if (ibv_start_poll(b->tx_cq, &attr))
+		return;
+	while (!ibv_next_poll(b->tx_cq))
+		;
+	ibv_end_poll(b->tx_cq);
 }
 
 static void transmit(struct bare *b, const struct packets *p)
 {
 	struct ibv_qp_ex *qp = b->qp;
-	struct ibv_wc wc[8];
 
-	while (ibv_poll_cq(b->tx_cq, 8, wc) > 0)
-		;
+	reap(b);
 	ibv_wr_start(qp);
+	qp->wr_flags = 0;
 	for (uint32_t i = 0; i < p->n; i++) {
 		qp->wr_id = b->sent + i;
-		qp->wr_flags = i + 1 == p->n ? IBV_SEND_SIGNALED : 0;
+		if (i + 1 == p->n)
+			qp->wr_flags = IBV_SEND_SIGNALED;
 		ibv_wr_send(qp);
 		ibv_wr_set_sge(qp, b->sent_lkey, (uintptr_t)send_buffer(b, i), p->len[i]);
 	}

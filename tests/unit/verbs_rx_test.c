@@ -6,7 +6,7 @@
  * to fail without its defence (rx_done++ of a frame that was too long): 4 requests of 5 were done.
  *
  * Promise: what was read behind an error that breaks the queue, or is of before it was mended, is
- * no packet. Seen to fail without their defences (is_broken() in take(), the epoch): one more.
+ * no packet. Seen to fail without their defences (is_broken() in poll(), the epoch): one more.
  *
  * Promise: the device gets no address that is not in a buffer of the client's. Seen to fail without
  * its defence (n_bufs): 4 GiB behind the client's memory.
@@ -246,19 +246,43 @@ static void packets_become_slots(void **state)
 		assert_int_equal(given[i].lkey, region.lkey);
 	}
 	for (uint32_t i = 0; i < 40; i++)
-		completes(IBV_WC_SUCCESS, 60 + i, i / 5); /* tags change, 7 among them */
+		completes(IBV_WC_SUCCESS, 60 + i, i / 6); /* tags change */
 	assert_int_equal(verbs_queue_rx(&q, 8), 8);
 	assert_int_equal(q.rx.daemon, 8);
 	assert_int_equal(verbs_queue_rx(&q, RING), 32); /* more than one list of them */
 	assert_int_equal(q.rx.daemon, 40);
 	for (uint32_t i = 0; i < 40; i++) {
-		is_packet(i, i, 60 + i, i / 5);
+		is_packet(i, i, 60 + i, i / 6);
 		bytes += 60 + i;
 	}
 	assert_int_equal(count[RAWNET_Q_RX_PACKETS], 40);
 	assert_int_equal(count[RAWNET_Q_RX_BYTES], bytes);
 	assert_int_equal(port_counters.v[RAWNET_P_RX_PACKETS], 40);
 	assert_int_equal(port_counters.v[RAWNET_P_RX_BYTES], bytes);
+}
+
+/* The first of a call is asked; all are, once the device has told of one. */
+static void good_sums_are_told(void **state)
+{
+	(void)state;
+	post(0, RING);
+	completes(IBV_WC_SUCCESS, 60, 1);
+	completes(IBV_WC_SUCCESS, 60, 7);
+	assert_int_equal(verbs_queue_rx(&q, 32), 2);
+	is_packet(0, 0, 60, 1);
+	assert_int_equal(slots[1].flags, RAWNET_RX_RULE);
+	completes(IBV_WC_SUCCESS, 60, 7);
+	completes(IBV_WC_SUCCESS, 60, 7);
+	assert_int_equal(verbs_queue_rx(&q, 32), 2);
+	completes(IBV_WC_SUCCESS, 60, 1);
+	completes(IBV_WC_SUCCESS, 60, 7);
+	completes(IBV_WC_SUCCESS, 60, 1);
+	assert_int_equal(verbs_queue_rx(&q, 32), 3);
+	is_packet(2, 2, 60, 7);
+	is_packet(3, 3, 60, 7);
+	is_packet(4, 4, 60, 1);
+	is_packet(5, 5, 60, 7);
+	is_packet(6, 6, 60, 1);
 }
 
 static void stamps_stand_beside_slots(void **state)
@@ -368,6 +392,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		test(packets_become_slots),
+		test(good_sums_are_told),
 		test(stamps_stand_beside_slots),
 		test(order_is_kept_among_what_is_no_packet),
 		test(broken_queue_begins_anew),

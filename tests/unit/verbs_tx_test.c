@@ -33,7 +33,7 @@ static struct ibv_mr region = {.lkey = 1}, copies_region = {.lkey = 2};
 static struct rn_rdma_mem memory = {.packets = &region};
 static struct verbs_sent fifo[RING];
 static struct ibv_send_wr requests[RN_VERBS_BURST];
-static struct ibv_sge pieces[RN_VERBS_BURST][RAWNET_TX_SEGS + 1];
+static struct ibv_sge pieces[RN_VERBS_BURST][RAWNET_TX_SEGS + 1], plain[RN_VERBS_BURST];
 static uint8_t heads[RING * RN_VERBS_ROOM], tso[RN_VERBS_BURST * RN_VERBS_TSO];
 static struct verbs_queue v;
 static struct rawnet_ring_ctl ctl;
@@ -88,11 +88,13 @@ static int prepare_list(void **state)
 	q.tx = (struct rn_ring) {.ctl = &ctl, .slots = slots, .mask = RING - 1};
 	q.limited = true;
 	q.hw = &v;
-	v = (struct verbs_queue) {.rdma = {.mem = &memory, .qp = &qp, .tx_cq = &cq},
+	v = (struct verbs_queue) {.rdma = {.mem = &memory, .qp = &qp},
+				  .tx_cq = &cq,
 				  .copies = &copies_region,
 				  .memory = heads,
 				  .mask = RING - 1,
 				  .fifo = fifo,
+				  .plain = plain,
 				  .wr = requests,
 				  .tso = tso,
 				  .max_tso = 65535,
@@ -338,6 +340,46 @@ static void queue_takes_what_it_has_room_for(void **state)
 	assert_int_equal(n_got, 20);
 }
 
+/* Seen to fail without its defence (`odd` is of one call): the long packet left once more. */
+static void plain_one_after_one_that_is_not(void **state)
+{
+	uint32_t len;
+
+	(void)state;
+	runs(true);
+	put(0, 1000);
+	assert_int_equal(verbs_queue_tx(&q, 32), 1);
+	assert_int_equal(got[0].n, 2);
+	len = put(1, 18);
+	assert_int_equal(verbs_queue_tx(&q, 32), 1);
+	assert_int_equal(got[1].n, 1);
+	is_copy(&got[1].piece[0], 1, len);
+}
+
+static void completions_wait_while_there_is_work_and_room(void **state)
+{
+	uint64_t first;
+
+	(void)state;
+	runs(true);
+	v.mask = 15;
+	put(0, 18);
+	assert_int_equal(verbs_queue_tx(&q, 32), 1);
+	first = last_id;
+	completes(first, IBV_WC_SUCCESS);
+	for (uint32_t i = 1; i < 9; i++)
+		put(i, 18);
+	assert_int_equal(verbs_queue_tx(&q, 32), 8);
+	assert_int_equal(q.tx.daemon, 0);
+	put(9, 18);
+	assert_int_equal(verbs_queue_tx(&q, 32), 1); /* more than half was under way */
+	assert_int_equal(q.tx.daemon, 1);
+	completes(last_id, IBV_WC_SUCCESS);
+	assert_int_equal(verbs_queue_tx(&q, 32), 0); /* nothing else to do */
+	assert_int_equal(q.tx.daemon, 10);
+	assert_int_equal(first + 9, last_id);
+}
+
 /* Of a list the device may have taken the first; of calls it takes none. */
 static void what_the_device_refuses_is_lost(void **state)
 {
@@ -383,6 +425,8 @@ int main(void)
 		test(refused_in_a_run_does_not_leave),
 		test(packet_for_a_neighbour_is_not_the_runs),
 		test(queue_takes_what_it_has_room_for),
+		test(plain_one_after_one_that_is_not),
+		test(completions_wait_while_there_is_work_and_room),
 		test(what_the_device_refuses_is_lost),
 	};
 

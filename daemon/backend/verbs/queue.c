@@ -17,6 +17,38 @@ static uint32_t round_up(uint32_t v, uint32_t to)
 	return (v + to - 1) / to * to;
 }
 
+/* ---- of one thread: its poller; the control thread comes when that has let go (mend.c) ---- */
+
+static void make_parent(struct rn_rdma *rdma, const struct rn_queue *q, struct verbs_queue *v)
+{
+	struct ibv_parent_domain_init_attr attr = {
+		.pd = v->rdma.mem->pd,
+		.td = verbs_hwq_of(q->hwq)->td,
+	};
+
+	if (attr.td)
+		v->parent = ibv_alloc_parent_domain(rdma->ctx, &attr);
+}
+
+static struct ibv_pd *domain_of(const struct verbs_queue *v)
+{
+	return v->parent ? v->parent : v->rdma.mem->pd;
+}
+
+/* Without locks where the provider can do without. */
+static struct ibv_cq_ex *make_cq(struct rn_rdma *rdma, struct ibv_cq_init_attr_ex *attr)
+{
+	struct ibv_cq_ex *cq;
+
+	attr->comp_mask = IBV_CQ_INIT_ATTR_MASK_FLAGS;
+	attr->flags = IBV_CREATE_CQ_ATTR_SINGLE_THREADED;
+	cq = ibv_create_cq_ex(rdma->ctx, attr);
+	if (cq || errno == ENOMEM)
+		return cq;
+	attr->comp_mask = attr->flags = 0;
+	return ibv_create_cq_ex(rdma->ctx, attr);
+}
+
 /* ---- receive ---- */
 
 static int make_rx(struct rn_rdma *rdma, struct rn_queue *q, struct verbs_queue *v,
@@ -33,12 +65,12 @@ static int make_rx(struct rn_rdma *rdma, struct rn_queue *q, struct verbs_queue 
 		.wq_type = IBV_WQT_RQ,
 		.max_wr = q->rx.mask + 1,
 		.max_sge = 1,
-		.pd = v->rdma.mem->pd,
+		.pd = domain_of(v),
 	};
 	struct ibv_wq_attr ready = {.attr_mask = IBV_WQ_ATTR_STATE, .wq_state = IBV_WQS_RDY};
 	int rc;
 
-	v->rx_cq = ibv_create_cq_ex(rdma->ctx, &cq);
+	v->rx_cq = make_cq(rdma, &cq);
 	if (!v->rx_cq)
 		return rn_rdma_fail(err, rdma, "completion queue", errno);
 	v->rdma.rx_cq = ibv_cq_ex_to_cq(v->rx_cq);
@@ -73,12 +105,13 @@ static int make_tx(struct rn_rdma *rdma, struct rn_queue *q, struct verbs_queue 
 		   struct rn_err *err)
 {
 	uint32_t sends = q->tx.mask + 1 < RN_VERBS_SENDS ? q->tx.mask + 1 : RN_VERBS_SENDS;
+	struct ibv_cq_init_attr_ex cq = {.cqe = sends, .cq_context = q};
 	struct ibv_qp_init_attr_ex attr = {
 		.cap = {.max_send_wr = sends, .max_send_sge = RAWNET_TX_SEGS + 1},
 		.qp_type = IBV_QPT_RAW_PACKET,
 		.qp_context = q,
 		.comp_mask = IBV_QP_INIT_ATTR_PD,
-		.pd = v->rdma.mem->pd,
+		.pd = domain_of(v),
 	};
 	int rc;
 
@@ -89,9 +122,10 @@ static int make_tx(struct rn_rdma *rdma, struct rn_queue *q, struct verbs_queue 
 		attr.comp_mask |= IBV_QP_INIT_ATTR_MAX_TSO_HEADER;
 		attr.max_tso_header = RN_VERBS_TSO;
 	}
-	v->rdma.tx_cq = ibv_create_cq(rdma->ctx, (int)sends, q, NULL, 0);
-	if (!v->rdma.tx_cq)
+	v->tx_cq = make_cq(rdma, &cq);
+	if (!v->tx_cq)
 		return rn_rdma_fail(err, rdma, "completion queue", errno);
+	v->rdma.tx_cq = ibv_cq_ex_to_cq(v->tx_cq);
 	attr.send_cq = attr.recv_cq = v->rdma.tx_cq;
 	v->rdma.qp = make_qp(rdma, v, &attr);
 	if (!v->rdma.qp)
@@ -111,15 +145,16 @@ static int make_copies(struct rn_rdma *rdma, const struct rn_queue *q, struct ve
 	v->memory = aligned_alloc(4096, round_up((uint32_t)size, 4096));
 	v->fifo = calloc(v->mask + 1, sizeof(*v->fifo));
 	v->ids = calloc(q->rx.mask + 1, sizeof(*v->ids));
+	v->plain = calloc(RN_VERBS_BURST, sizeof(*v->plain));
 	v->wr = calloc(RN_VERBS_BURST, sizeof(*v->wr));
 	v->sge = calloc(RN_VERBS_BURST * (RAWNET_TX_SEGS + 1), sizeof(*v->sge));
 	v->tso = calloc(RN_VERBS_BURST, RN_VERBS_TSO);
-	if (!v->memory || !v->fifo || !v->ids || !v->wr || !v->sge || !v->tso)
+	if (!v->memory || !v->fifo || !v->ids || !v->plain || !v->wr || !v->sge || !v->tso)
 		return rn_fail(err, -ENOMEM, "%s: out of memory", rdma->port->config.dev);
 	madvise(v->memory, size, MADV_DONTDUMP);
 	for (uint32_t i = 0; i < RN_VERBS_BURST; i++) {
 		v->wr[i].sg_list = &v->sge[(size_t)i * (RAWNET_TX_SEGS + 1)];
-		v->wr[i].next = &v->wr[i + 1]; /* tx.c ends a list that it posts */
+		v->wr[i].next = &v->wr[i + 1]; /* send.c ends a list that it posts */
 	}
 	v->sentinel_mem = v->memory + heads + frames;
 	v->copies = ibv_reg_mr(v->rdma.mem->pd, v->memory, size, IBV_ACCESS_LOCAL_WRITE);
@@ -138,11 +173,14 @@ static void queue_free(struct verbs_queue *v)
 		ibv_destroy_wq(v->rdma.wq);
 	if (v->rdma.rx_cq)
 		ibv_destroy_cq(v->rdma.rx_cq);
+	if (v->parent)
+		ibv_dealloc_pd(v->parent);
 	if (v->copies)
 		ibv_dereg_mr(v->copies);
 	free(v->memory);
 	free(v->fifo);
 	free(v->ids);
+	free(v->plain);
 	free(v->wr);
 	free(v->sge);
 	free(v->tso);
@@ -164,6 +202,7 @@ int verbs_queue_create(struct rn_port *port, struct rn_queue *q, struct rn_err *
 	}
 	v->rdma.mem = q->at->hw;
 	v->rdma.spare = rn_rdma_spare(q);
+	make_parent(rdma, q, v);
 	rc = make_rx(rdma, q, v, err);
 	if (!rc)
 		rc = make_tx(rdma, q, v, err);

@@ -25,6 +25,12 @@ static uint32_t least(uint32_t a, uint32_t b)
 	return a < b ? a : b;
 }
 
+/* How many from an index to the end of a ring. */
+static uint32_t to_end(uint32_t at, uint32_t mask)
+{
+	return mask + 1 - (at & mask);
+}
+
 static inline uint32_t in_lines(uint32_t len)
 {
 	return (len + RN_TX_LINE - 1) / RN_TX_LINE * RN_TX_LINE;
@@ -41,24 +47,17 @@ static inline uint32_t copied(uint32_t len)
  */
 struct lists {
 	const uint8_t *mem;
-	uint8_t *heads;
-	struct ibv_send_wr *wr; /* of the first packet */
-	uint32_t request, mask; /* its number */
+	struct ibv_sge *plain; /* of the first packet */
 	uint32_t lkey, copies_lkey;
-	uint64_t epoch;
 };
 
 static inline struct lists lists_of(const struct rn_queue *q, const struct verbs_queue *v)
 {
 	return (struct lists) {
 		.mem = q->mem,
-		.heads = v->memory,
-		.wr = &v->wr[v->n_wr],
-		.request = v->posted,
-		.mask = v->mask,
+		.plain = &v->plain[v->n_wr],
 		.lkey = v->rdma.mem->packets->lkey,
 		.copies_lkey = v->copies->lkey,
-		.epoch = (uint64_t)v->tx_epoch << 32,
 	};
 }
 
@@ -69,14 +68,6 @@ static inline void made(struct run *run, uint32_t n, uint64_t bytes)
 	run->v->n_wr += n;
 	run->packets += n;
 	run->bytes += bytes;
-}
-
-static inline struct ibv_sge *request(const struct lists *l, uint32_t n, int pieces)
-{
-	struct ibv_send_wr *wr = &l->wr[n];
-
-	verbs_request(wr, l->epoch | (l->request + n), pieces);
-	return wr->sg_list;
 }
 
 /* Nobody looks at them: the device reads them where they are. How many. */
@@ -95,7 +86,7 @@ static uint32_t refer_some(struct run *run, uint32_t most)
 
 		if (!rn_is_plain(q, w, longest, len))
 			break;
-		*request(&l, n, 1) = verbs_piece(l.mem + rn_word_off(w), len, l.lkey);
+		l.plain[n] = verbs_piece(l.mem + rn_word_off(w), len, l.lkey);
 		bytes += len;
 	}
 	made(run, n, bytes);
@@ -103,15 +94,21 @@ static uint32_t refer_some(struct run *run, uint32_t most)
 }
 
 /* Sent from the copy is the beginning, and the rest from where it is. */
-static inline void put(const struct lists *l, uint32_t n, const uint8_t *copy, const uint8_t *from,
-		       uint32_t len)
+static inline void put(struct verbs_queue *v, const struct lists *l, uint32_t n,
+		       const uint8_t *copy, const uint8_t *from, uint32_t len)
 {
 	const uint32_t cut = copied(len);
-	struct ibv_sge *sge = request(l, n, cut < len ? 2 : 1);
+	const struct ibv_sge head = verbs_piece(copy, cut, l->copies_lkey);
+	struct ibv_send_wr *wr;
 
-	sge[0] = verbs_piece(copy, cut, l->copies_lkey);
-	if (cut < len)
-		sge[1] = verbs_piece(from + cut, len - cut, l->lkey);
+	if (cut == len) {
+		l->plain[n] = head;
+		return;
+	}
+	wr = verbs_odd(v, v->n_wr + n);
+	wr->num_sge = 2;
+	wr->sg_list[0] = head;
+	wr->sg_list[1] = verbs_piece(from + cut, len - cut, l->lkey);
 }
 
 /* Copied as far as they have to be, and checked there. Ends before the first packet that does not
@@ -119,20 +116,23 @@ static inline void put(const struct lists *l, uint32_t n, const uint8_t *copy, c
 static uint32_t copy_some(struct run *run, const struct rn_head *as, uint32_t most)
 {
 	const struct rn_queue *q = run->q;
-	const struct lists l = lists_of(q, run->v);
+	struct verbs_queue *v = run->v;
+	const struct lists l = lists_of(q, v);
 	const struct rn_macs *macs = run->macs;
 	const struct rn_head head = *as;
 	const uint32_t longest = run->longest;
-	const struct rn_ring r = q->tx;
+	const struct rn_ring r = {.slots = &q->tx.slots[q->tx.next & q->tx.mask],
+				  .mask = q->tx.mask};
+	uint8_t *copy = verbs_head(v, v->posted);
 	uint64_t bytes = 0;
 	uint32_t n;
 
-	most = least(most, verbs_room(run->v));
-	for (n = 0; n < most; n++) {
-		uint64_t w = rn_slot_word(&r, r.next + n);
+	most = least(least(most, verbs_room(v)),
+		     least(to_end(q->tx.next, q->tx.mask), to_end(v->posted, v->mask)));
+	for (n = 0; n < most; n++, copy += RN_VERBS_ROOM) {
+		uint64_t w = rn_slot_word(&r, n);
 		uint32_t len = rn_word_len(w);
 		const uint8_t *from = l.mem + rn_word_off(w);
-		uint8_t *copy = l.heads + (size_t)((l.request + n) & l.mask) * RN_VERBS_ROOM;
 
 		if (!rn_is_plain(q, w, longest, in_lines(len)))
 			break;
@@ -142,7 +142,7 @@ static uint32_t copy_some(struct run *run, const struct rn_head *as, uint32_t mo
 			break;
 		if (copied(len) > RN_TX_LINE)
 			memcpy(copy + RN_TX_LINE, from + RN_TX_LINE, RN_TX_LINE);
-		put(&l, n, copy, from, len);
+		put(v, &l, n, copy, from, len);
 		bytes += len;
 	}
 	made(run, n, bytes);
@@ -174,7 +174,7 @@ static uint32_t copy_one(struct run *run)
 	if (run->macs && rn_switch_may(q, run->macs, copy))
 		return 0;
 	l = lists_of(q, v);
-	put(&l, 0, copy, NULL, len);
+	put(v, &l, 0, copy, NULL, len);
 	made(run, 1, len);
 	return 1;
 }

@@ -30,18 +30,31 @@
 
 /* ---- posting ---- */
 
+/* What a loop reads of the queue, once: the requests that it writes might be anything to a
+ * compiler. */
+struct buffers {
+	uintptr_t mem;
+	uint32_t shift, n, headroom, lkey;
+};
+
+static inline struct buffers buffers_of(const struct rn_queue *q, const struct rn_rdma_mem *mem)
+{
+	return (struct buffers) {(uintptr_t)q->mem, q->buf_shift, q->n_bufs, q->headroom,
+				 mem->packets->lkey};
+}
+
 /* The request into the buffer of a slot that said `off`: its wr_id. */
-static inline uint64_t describe(const struct rn_queue *q, const struct rn_rdma_mem *mem,
+static inline uint64_t describe(const struct buffers *b, const struct rn_rdma_mem *mem,
 				uint32_t off, struct ibv_sge *sge)
 {
-	const uint32_t buf = off >> q->buf_shift, size = (1u << q->buf_shift) - q->headroom;
+	const uint32_t buf = off >> b->shift, size = (1u << b->shift) - b->headroom;
 
-	if (__builtin_expect(buf >= q->n_bufs, 0)) {
+	if (__builtin_expect(buf >= b->n, 0)) {
 		*sge = (struct ibv_sge) {(uintptr_t)mem->trash, size, mem->trash_mr->lkey};
 		return BAD_SLOT | off;
 	}
-	off = (buf << q->buf_shift) + q->headroom;
-	*sge = (struct ibv_sge) {(uintptr_t)(q->mem + off), size, mem->packets->lkey};
+	off = (buf << b->shift) + b->headroom;
+	*sge = (struct ibv_sge) {b->mem + off, size, b->lkey};
 	return off;
 }
 
@@ -51,6 +64,7 @@ static uint32_t post(struct rn_queue *q, uint32_t n)
 	struct verbs_queue *v = verbs_queue_of(q);
 	struct verbs_requests *list = &verbs_hwq_of(q->hwq)->requests;
 	const struct rn_rdma_mem *mem = v->rdma.mem;
+	const struct buffers buffers = buffers_of(q, mem);
 	const uint32_t mask = q->rx.mask, next = q->rx.next, first = v->rx_posted;
 	const struct rawnet_slot *slots = q->rx.slots;
 	const uint64_t epoch = EPOCH(v);
@@ -60,8 +74,7 @@ static uint32_t post(struct rn_queue *q, uint32_t n)
 
 	for (uint32_t i = 0; i < n; i++) {
 		uint32_t off = __atomic_load_n(&slots[(next + i) & mask].off, __ATOMIC_RELAXED);
-
-		uint64_t id = epoch | describe(q, mem, off, &list->sge[i]);
+		uint64_t id = epoch | describe(&buffers, mem, off, &list->sge[i]);
 
 		ids[(first + i) & mask] = id;
 		list->wr[i].wr_id = id;
@@ -135,13 +148,6 @@ struct burst {
 	uint64_t stamp;
 };
 
-/* A completion, as it was read. */
-struct arrival {
-	uint64_t id;
-	uint64_t word; /* the slot's first: offset, length, flags of its checksums */
-	uint32_t tag, status;
-};
-
 /* The packet is in memory of the daemon: a copy for the client, if it has posted a slot since. */
 static void take_sentinels(struct rn_queue *q, struct verbs_queue *v, struct burst *b, uint32_t len,
 			   uint32_t index, uint16_t flags)
@@ -172,16 +178,16 @@ static void lose(struct rn_queue *q, struct verbs_queue *v, uint64_t id)
 }
 
 /* A frame longer than its buffer costs one request and nothing else; any other error, the queue. */
-static void take_error(struct rn_queue *q, struct verbs_queue *v, const struct arrival *a)
+static void take_error(struct rn_queue *q, struct verbs_queue *v)
 {
 	uint64_t *port = q->hwq->counters->v;
 
-	if (a->status != IBV_WC_LOC_LEN_ERR) {
+	if (v->rx_cq->status != IBV_WC_LOC_LEN_ERR) {
 		rn_count(q, RAWNET_Q_RX_ERRORS, 1);
 		rn_rdma_broke(q, &v->rx_state);
 		return;
 	}
-	lose(q, v, a->id);
+	lose(q, v, v->rx_cq->wr_id);
 	v->rx_done++;
 	rn_count(q, RAWNET_Q_RX_DROP_LONG, 1);
 	__atomic_store_n(&port[RAWNET_P_RX_DROP_LONG], port[RAWNET_P_RX_DROP_LONG] + 1,
@@ -235,93 +241,82 @@ static struct common common_of(const struct rn_queue *q, uint32_t index)
 	return c;
 }
 
-/* Packets in slots of the client's, up to the first completion that is something else: how many. */
-static unsigned take_run(struct rn_queue *q, struct verbs_queue *v, const struct arrival *a,
-			 unsigned n, struct burst *b)
+/* Of the good completion that the CQ is at, flags of the slot's first word. */
+static uint64_t sums_of(struct verbs_queue *v)
 {
+	if (!(ibv_wc_read_wc_flags(v->rx_cq) & IBV_WC_IP_CSUM_OK))
+		return 0;
+	v->sums = true;
+	return SUMS_GOOD;
+}
+
+/* A run of packets in slots of the client's, at most `most`, from the completion that the CQ is at.
+ * True: it is now at one that is something else. Between two completions a provider waits until all
+ * is done that was begun before (a load barrier of libmlx5), so little is done here: as long as it
+ * has not told of good checksums (libmlx5 never does of WQs), only the first is asked. */
+static bool take_run(struct rn_queue *q, struct verbs_queue *v, unsigned most, struct burst *b)
+{
+	struct ibv_cq_ex *cq = v->rx_cq;
 	const uint64_t plain = EPOCH(v) >> 32;
 	const uint32_t mask = q->rx.mask, next = q->rx.daemon;
 	struct rawnet_slot *slots = q->rx.slots;
 	struct common c = {{0}};
-	uint64_t bytes = 0;
-	unsigned i;
+	uint64_t bytes = 0, word;
+	uint32_t tag = 0, now;
+	bool ask = true, other = false;
+	unsigned i = 0;
 
-	for (i = 0; i < n && a[i].id >> 32 == plain && !a[i].status; i++) {
+	do {
 		uint64_t *slot = (void *)&slots[(next + i) & mask];
 
-		if (!i || a[i].tag != a[i - 1].tag)
-			c = common_of(q, rn_tag_index(&v->tag, q, a[i].tag));
-		__atomic_store_n(slot, c.w[0] | a[i].word, __ATOMIC_RELAXED);
+		if (__builtin_expect(cq->wr_id >> 32 != plain || cq->status, 0)) {
+			other = true;
+			break;
+		}
+		now = ibv_wc_read_flow_tag(cq);
+		if (__builtin_expect(!i || now != tag, 0))
+			c = common_of(q, rn_tag_index(&v->tag, q, now));
+		tag = now;
+		word = (uint64_t)(uint16_t)ibv_wc_read_byte_len(cq) << 32;
+		bytes += word;
+		word |= c.w[0] | (uint32_t)cq->wr_id;
+		if (__builtin_expect(ask, 0))
+			word |= sums_of(v);
+		ask = v->sums;
+		__atomic_store_n(slot, word, __ATOMIC_RELAXED);
 		__atomic_store_n(slot + 1, c.w[1], __ATOMIC_RELAXED);
-		bytes += rn_word_len(a[i].word);
-	}
+	} while (++i < most && !ibv_next_poll(cq));
 	for (unsigned k = 0; q->stamps && k < i; k++)
 		q->stamps[(next + k) & mask] = b->stamp;
 	q->rx.daemon += i;
 	v->rx_done += i;
 	b->packets += i;
-	b->bytes += bytes;
-	return i;
+	b->bytes += bytes >> 32;
+	return other;
 }
 
-/* A completion that is no packet in a slot. False: of before the queue was mended. */
-static bool take_other(struct rn_queue *q, struct verbs_queue *v, const struct arrival *a,
-		       struct burst *b)
+/* The CQ is at a completion that is no packet in a slot. False: of before the queue was mended. */
+static bool take_other(struct rn_queue *q, struct verbs_queue *v, struct burst *b)
 {
-	if ((a->id ^ EPOCH(v)) & EPOCH_BITS)
+	struct ibv_cq_ex *cq = v->rx_cq;
+	const uint64_t id = cq->wr_id;
+
+	if ((id ^ EPOCH(v)) & EPOCH_BITS)
 		return false;
-	if (a->status) {
-		take_error(q, v, a);
+	if (cq->status) {
+		take_error(q, v);
 		return true;
 	}
 	v->rx_done++;
-	if (a->id & BAD_SLOT) {
-		lose(q, v, a->id);
+	if (id & BAD_SLOT) {
+		lose(q, v, id);
 		rn_count(q, RAWNET_Q_RX_DROP_SLOT, 1);
 	} else {
-		take_sentinels(q, v, b, rn_word_len(a->word), rn_tag_index(&v->tag, q, a->tag),
-			       (uint16_t)(a->word >> 48));
+		take_sentinels(q, v, b, ibv_wc_read_byte_len(cq),
+			       rn_tag_index(&v->tag, q, ibv_wc_read_flow_tag(cq)),
+			       (uint16_t)(sums_of(v) >> 48));
 	}
 	return true;
-}
-
-/* Of n completions those that are the queue's as it is now: how many. What follows an error that
- * breaks the queue is of no use. */
-static unsigned take(struct rn_queue *q, struct verbs_queue *v, const struct arrival *a, unsigned n,
-		     struct burst *b)
-{
-	unsigned taken = 0, run;
-
-	for (unsigned i = 0; i < n && !is_broken(v); i++) {
-		run = take_run(q, v, &a[i], n - i, b);
-		taken += run;
-		i += run;
-		if (i < n)
-			taken += take_other(q, v, &a[i], b);
-	}
-	return taken;
-}
-
-/* Reads the completion that the CQ is at, and up to `most`: how many. Between two of them a
- * provider waits until all is done that was begun before (a load barrier of libmlx5), so no more is
- * done here than has to be. */
-static unsigned read_some(struct ibv_cq_ex *cq, struct arrival *a, unsigned most)
-{
-	unsigned n = 0;
-
-	do {
-		a[n].id = cq->wr_id;
-		a[n].status = cq->status;
-		if (__builtin_expect(cq->status == IBV_WC_SUCCESS, 1)) {
-			const bool good = ibv_wc_read_wc_flags(cq) & IBV_WC_IP_CSUM_OK;
-
-			a[n].tag = ibv_wc_read_flow_tag(cq);
-			a[n].word = (uint32_t)cq->wr_id |
-				    (uint64_t)(uint16_t)ibv_wc_read_byte_len(cq) << 32 |
-				    (good ? SUMS_GOOD : 0);
-		}
-	} while (++n < most && !ibv_next_poll(cq));
-	return n;
 }
 
 static void count(struct rn_queue *q, const struct burst *b)
@@ -337,26 +332,26 @@ static void count(struct rn_queue *q, const struct burst *b)
 			 port[RAWNET_P_RX_BYTES] + b->bytes + b->copied_bytes, __ATOMIC_RELAXED);
 }
 
-/* Up to `budget` completions: how many were taken. */
+/* Up to `budget` completions: how many were the queue's as it is now. What follows an error that
+ * breaks the queue is of no use. */
 static unsigned poll(struct rn_queue *q, struct verbs_queue *v, unsigned budget)
 {
-	struct arrival a[RN_VERBS_BURST];
 	struct ibv_poll_cq_attr attr = {0};
 	struct burst b = {0};
-	unsigned n = 0, got, most;
+	unsigned others = 0;
 
 	if (ibv_start_poll(v->rx_cq, &attr))
 		return 0;
 	b.stamp = q->stamps ? rn_wall_ns() : 0;
 	rn_tag_begin(&v->tag, q->hwq->port->steer);
-	do {
-		most = budget - n < RN_VERBS_BURST ? budget - n : RN_VERBS_BURST;
-		got = read_some(v->rx_cq, a, most);
-		n += take(q, v, a, got, &b);
-	} while (got == RN_VERBS_BURST && n < budget && !is_broken(v) && !ibv_next_poll(v->rx_cq));
+	while (take_run(q, v, budget - others - (unsigned)b.packets, &b)) {
+		others += take_other(q, v, &b);
+		if (others + b.packets == budget || is_broken(v) || ibv_next_poll(v->rx_cq))
+			break;
+	}
 	ibv_end_poll(v->rx_cq);
 	count(q, &b);
-	return n;
+	return others + (unsigned)b.packets;
 }
 
 unsigned verbs_queue_rx(struct rn_queue *q, unsigned budget)

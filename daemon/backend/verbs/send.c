@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Send requests to the device, and their completions: send.h. */
+#include <errno.h>
+
 #include "../../attachment.h"
 #include "../../poller.h"
 #include "send.h"
@@ -22,32 +24,42 @@ static void finish(struct rn_queue *q, struct verbs_queue *v, uint32_t request)
 	q->tx.daemon = last->slot_end;
 }
 
+/* The completion that the CQ is at. False: the device reports an error. */
+static bool take(struct rn_queue *q, struct verbs_queue *v, const struct ibv_cq_ex *cq)
+{
+	const bool failed = cq->status != IBV_WC_SUCCESS;
+
+	if (failed)
+		rn_count(q, RAWNET_Q_TX_ERRORS, 1);
+	if (is_stale(v, cq->wr_id))
+		return true;
+	if (!failed)
+		finish(q, v, (uint32_t)cq->wr_id);
+	return !failed;
+}
+
 bool verbs_reap(struct rn_queue *q, struct verbs_queue *v)
 {
-	struct ibv_wc wc[8];
-	int n;
+	struct ibv_poll_cq_attr attr = {0};
+	struct ibv_cq_ex *cq = v->tx_cq;
+	bool good = true;
+	int rc;
 
 	if (v->posted == v->done)
 		return true;
-	n = ibv_poll_cq(v->rdma.tx_cq, 8, wc);
-	if (n < 0)
-		rn_queue_fault(q, RAWNET_BYE_DEVICE);
-	if (n > 0)
+	rc = ibv_start_poll(cq, &attr);
+	if (!rc) {
+		do
+			good = take(q, v, cq);
+		while (good && !(rc = ibv_next_poll(cq)));
+		ibv_end_poll(cq);
 		rn_poller_touch(q->poller, q);
-	for (int i = 0; i < n; i++) {
-		const bool failed = wc[i].status != IBV_WC_SUCCESS;
-
-		if (failed)
-			rn_count(q, RAWNET_Q_TX_ERRORS, 1);
-		if (is_stale(v, wc[i].wr_id))
-			continue;
-		if (failed) {
-			rn_rdma_broke(q, &v->tx_state);
-			return false;
-		}
-		finish(q, v, (uint32_t)wc[i].wr_id);
 	}
-	return true;
+	if (!good)
+		rn_rdma_broke(q, &v->tx_state);
+	else if (rc != ENOENT)
+		rn_queue_fault(q, RAWNET_BYE_DEVICE);
+	return good;
 }
 
 /* ---- requests ---- */
@@ -81,37 +93,74 @@ void verbs_send_anew(struct rn_queue *q, struct verbs_queue *v)
 	rn_poller_touch(q->poller, q);
 }
 
+static bool is_odd(const struct verbs_queue *v, uint32_t i)
+{
+	return v->odd >> i & 1;
+}
+
 /* As a list. The number of those that the device took. */
-static uint32_t post_list(struct verbs_queue *v, uint32_t n)
+static uint32_t post_list(struct verbs_queue *v, uint32_t first, uint32_t n)
 {
 	struct ibv_send_wr *bad, *last = &v->wr[n - 1];
 	int rc;
 
+	for (uint32_t i = 0; i < n; i++) {
+		struct ibv_send_wr *wr = &v->wr[i];
+
+		wr->wr_id = verbs_request_id(v, first + i);
+		if (is_odd(v, i))
+			continue;
+		wr->num_sge = 1;
+		wr->opcode = IBV_WR_SEND;
+		wr->send_flags = 0;
+		wr->sg_list[0] = v->plain[i];
+	}
+	last->send_flags |= IBV_SEND_SIGNALED;
 	last->next = NULL;
 	rc = ibv_post_send(v->rdma.qp, v->wr, &bad);
 	last->next = last + 1;
 	return rc ? (uint32_t)(bad - v->wr) : n;
 }
 
-/* By calls for each, where the provider has them, which cost it less. It takes all or none. */
-static uint32_t post_calls(struct ibv_qp_ex *qp, const struct verbs_queue *v, uint32_t n)
+static void call_odd(struct ibv_qp_ex *qp, const struct ibv_send_wr *wr)
 {
-	ibv_wr_start(qp);
-	for (uint32_t i = 0; i < n; i++) {
-		const struct ibv_send_wr *wr = &v->wr[i];
-		const struct ibv_sge *sge = wr->sg_list;
+	const unsigned flags = qp->wr_flags;
 
-		qp->wr_id = wr->wr_id;
-		qp->wr_flags = wr->send_flags;
-		if (__builtin_expect(wr->opcode == IBV_WR_TSO, 0))
-			ibv_wr_send_tso(qp, wr->tso.hdr, wr->tso.hdr_sz, wr->tso.mss);
-		else
-			ibv_wr_send(qp);
-		if (wr->num_sge == 1)
-			ibv_wr_set_sge(qp, sge->lkey, sge->addr, sge->length);
-		else
-			ibv_wr_set_sge_list(qp, (size_t)wr->num_sge, sge);
+	qp->wr_flags = flags | wr->send_flags;
+	if (wr->opcode == IBV_WR_TSO)
+		ibv_wr_send_tso(qp, wr->tso.hdr, wr->tso.hdr_sz, wr->tso.mss);
+	else
+		ibv_wr_send(qp);
+	ibv_wr_set_sge_list(qp, (size_t)wr->num_sge, wr->sg_list);
+	qp->wr_flags = flags;
+}
+
+static inline void call(struct ibv_qp_ex *qp, const struct verbs_queue *v, uint32_t i, uint64_t id)
+{
+	const struct ibv_sge *piece = &v->plain[i];
+
+	qp->wr_id = id;
+	if (__builtin_expect(is_odd(v, i), 0)) {
+		call_odd(qp, &v->wr[i]);
+		return;
 	}
+	ibv_wr_send(qp);
+	ibv_wr_set_sge(qp, piece->lkey, piece->addr, piece->length);
+}
+
+/* By calls for each. The device takes all or none. */
+static uint32_t post_calls(const struct verbs_queue *v, uint32_t first, uint32_t n)
+{
+	const uint64_t epoch = verbs_request_id(v, 0);
+	struct ibv_qp_ex *qp = v->qp_ex;
+	uint32_t i;
+
+	ibv_wr_start(qp);
+	qp->wr_flags = 0;
+	for (i = 0; i < n - 1; i++)
+		call(qp, v, i, epoch | (first + i));
+	qp->wr_flags = IBV_SEND_SIGNALED;
+	call(qp, v, i, epoch | (first + i));
 	return ibv_wr_complete(qp) ? 0 : n;
 }
 
@@ -122,11 +171,10 @@ void verbs_ring(struct rn_queue *q, struct verbs_queue *v)
 
 	if (!n)
 		return;
-	v->wr[n - 1].send_flags |= IBV_SEND_SIGNALED;
 	v->fifo[(v->posted - 1) & v->mask] = (struct verbs_sent) {q->tx.next, v->frame_posted};
-	v->n_wr = 0;
 	q->hwq->kick = true;
-	took = v->qp_ex ? post_calls(v->qp_ex, v, n) : post_list(v, n);
+	took = v->qp_ex ? post_calls(v, first, n) : post_list(v, first, n);
+	v->n_wr = v->odd = 0;
 	if (took == n)
 		return;
 	lose_from(q, v, first + took);

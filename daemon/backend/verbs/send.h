@@ -26,23 +26,32 @@ static inline uint32_t verbs_room(const struct verbs_queue *v)
 	return queue < call ? queue : call;
 }
 
-/* A request with `pieces`. Of its many fields those that a request of ours uses; what leads from it
- * to the next, and to its pieces, was set when the queue was made. */
-static inline void verbs_request(struct ibv_send_wr *wr, uint64_t id, int pieces)
+/* The i-th of a call, which is not plain. Of its many fields those that a request of ours uses;
+ * what leads from it to the next, and to its pieces, was set when the queue was made. */
+static inline struct ibv_send_wr *verbs_odd(struct verbs_queue *v, uint32_t i)
 {
-	wr->wr_id = id;
-	wr->num_sge = pieces;
+	struct ibv_send_wr *wr = &v->wr[i];
+
+	v->odd |= 1u << i;
+	wr->num_sge = 0;
 	wr->opcode = IBV_WR_SEND;
 	wr->send_flags = 0;
+	return wr;
+}
+_Static_assert(RN_VERBS_BURST <= 32, "a bit for each");
+
+/* As the next one. */
+static inline struct ibv_send_wr *verbs_add(struct verbs_queue *v)
+{
+	v->posted++;
+	return verbs_odd(v, v->n_wr++);
 }
 
-/* The next one. */
-static inline struct ibv_send_wr *verbs_add(struct verbs_queue *v, int pieces)
+/* One of a single piece that asks for nothing. */
+static inline void verbs_add_plain(struct verbs_queue *v, struct ibv_sge piece)
 {
-	struct ibv_send_wr *wr = &v->wr[v->n_wr++];
-
-	verbs_request(wr, verbs_request_id(v, v->posted++), pieces);
-	return wr;
+	v->plain[v->n_wr++] = piece;
+	v->posted++;
 }
 
 static inline struct ibv_sge verbs_piece(const void *data, uint32_t len, uint32_t lkey)

@@ -36,8 +36,7 @@ static void frame_submit(void *ctx, uint32_t len)
 	struct rn_queue *q = ctx;
 	struct verbs_queue *v = q->hw;
 
-	*verbs_add(v, 1)->sg_list =
-		verbs_piece(frame_of(v, v->frame_posted++), len, v->copies->lkey);
+	verbs_add_plain(v, verbs_piece(frame_of(v, v->frame_posted++), len, v->copies->lkey));
 }
 
 static void frame_skip(void *ctx)
@@ -148,7 +147,7 @@ static void put_request(struct rn_queue *q, struct verbs_queue *v, const struct 
 			const struct head *h)
 {
 	const struct rawnet_slot *first = &c->slot[0];
-	struct ibv_send_wr *wr = verbs_add(v, 0);
+	struct ibv_send_wr *wr = verbs_add(v);
 	uint32_t head = h->len, skip = head; /* what is copied is not sent from where it is */
 	int tci = rn_chain_tci(first);
 
@@ -210,6 +209,14 @@ static enum rn_tx_verdict send_one(struct rn_queue *q, struct verbs_queue *v,
 
 /* ---- the ring ---- */
 
+/* Requests that are under way do not wait for their completions to be seen while there is other
+ * work, and room for it. */
+static bool has_to_reap(const struct rn_queue *q, const struct verbs_queue *v)
+{
+	return q->tx.client == q->tx.next || v->posted - v->done > v->mask / 2 ||
+	       v->frame_posted != v->frame_done;
+}
+
 unsigned verbs_queue_tx(struct rn_queue *q, unsigned budget)
 {
 	struct verbs_queue *v = verbs_queue_of(q);
@@ -223,12 +230,12 @@ unsigned verbs_queue_tx(struct rn_queue *q, unsigned budget)
 		return 0;
 	if (anew)
 		verbs_send_anew(q, v);
-	if (!verbs_reap(q, v))
-		return 0;
 	if (r->client - r->next < budget && rn_ring_look(r) < 0) {
 		rn_queue_fault(q, RAWNET_BYE_RING);
 		return 0;
 	}
+	if (has_to_reap(q, v) && !verbs_reap(q, v))
+		return 0;
 	v->n_local = budget;
 	for (n = 0; !q->dead;) {
 		n += verbs_run(q, v, budget - n);

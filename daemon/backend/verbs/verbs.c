@@ -47,6 +47,7 @@ static void verbs_plan(const struct rn_port_config *config, FILE *out)
 
 static int make_hwq(struct rn_port *port, uint32_t index, struct rn_err *err)
 {
+	struct ibv_td_init_attr td = {0};
 	struct rn_rdma *rdma = rn_rdma_of(port);
 	struct verbs_hwq *h = aligned_alloc(64, (sizeof(*h) + 63) / 64 * 64);
 
@@ -57,6 +58,7 @@ static int make_hwq(struct rn_port *port, uint32_t index, struct rn_err *err)
 	h->hwq.index = index;
 	verbs_requests_link(&h->requests);
 	port->hwq[port->n_hwq++] = &h->hwq;
+	h->td = ibv_alloc_td(rdma->ctx, &td);
 	h->channel = ibv_create_comp_channel(rdma->ctx);
 	if (!h->channel)
 		return rn_rdma_fail(err, rdma, "completion channel", errno);
@@ -75,6 +77,8 @@ static void verbs_close(struct rn_port *port)
 
 		if (h->channel)
 			ibv_destroy_comp_channel(h->channel);
+		if (h->td)
+			ibv_dealloc_td(h->td);
 		free(h);
 	}
 	port->n_hwq = 0;

@@ -11,9 +11,10 @@
  * several pieces). What has to be looked at or changed as a whole (short frames, frames that
  * policing wants to see all of) is copied whole, by the daemon's common code.
  *
- * The requests of a call stand in a list; the last of them asks for a completion, which is that of
- * all before it. Where the provider has calls for each request (struct ibv_qp_ex), which cost it
- * less than a list, the list is gone through at the end (send.c).
+ * The requests of a call are given to the device at its end (send.c): by calls for each where the
+ * provider has them (struct ibv_qp_ex), which cost it less, else as a list. The last of them asks
+ * for a completion, which is that of all before it. While a client sends, completions are looked
+ * for when half of the queue is under way; when it does not, in each turn.
  *
  * Of offloads libibverbs knows segmentation, and both checksums together: an IPv4 frame with one of
  * them is done in software, as are all tags.
@@ -49,7 +50,8 @@ struct verbs_sent { /* what is free when this request, and so all before it, has
 
 struct verbs_queue {
 	struct rn_rdma_queue rdma;
-	struct ibv_cq_ex *rx_cq;
+	struct ibv_cq_ex *rx_cq, *tx_cq;
+	struct ibv_pd *parent; /* of its queues: mem->pd and the poller's thread domain, or NULL */
 	struct ibv_qp_ex *qp_ex; /* rdma.qp; NULL: the provider takes lists of requests only */
 	struct ibv_mr *copies; /* heads, frames, the sentinel's packet */
 	uint8_t *memory;
@@ -57,6 +59,7 @@ struct verbs_queue {
 	/* receive */
 	struct rn_tag tag;
 	bool sentinel; /* it is posted: rx.c */
+	bool sums; /* the provider has told of good checksums */
 	uint64_t *
 		ids; /* wr_id of the requests [rx_done, rx_posted), one for each slot of the ring */
 	uint32_t rx_posted, rx_done;
@@ -68,8 +71,12 @@ struct verbs_queue {
 	uint32_t frame_posted, frame_done;
 	uint32_t frame_size;
 	struct verbs_sent *fifo;
-	struct ibv_send_wr *wr; /* RN_VERBS_BURST of them, filled in by one call */
-	struct ibv_sge *sge; /* RAWNET_TX_SEGS + 1 for each */
+	/* Requests of one call, RN_VERBS_BURST: a plain one is its only piece, `odd` has a bit for
+	 * each of the others, which are in the list. */
+	struct ibv_sge *plain;
+	struct ibv_send_wr *wr;
+	struct ibv_sge *sge; /* of wr, RAWNET_TX_SEGS + 1 for each */
+	uint32_t odd;
 	uint8_t *tso; /* RN_VERBS_TSO for each: read when they are posted */
 	uint32_t max_tso; /* bytes of a packet; 0: the device does not segment */
 	bool csum;
@@ -87,6 +94,7 @@ struct verbs_hwq {
 	struct rn_hwq hwq;
 	struct verbs_requests requests;
 	struct ibv_comp_channel *channel;
+	struct ibv_td *td; /* NULL: the provider locks queues as if many threads used them */
 	bool armed; /* a queue was: events may come */
 };
 
