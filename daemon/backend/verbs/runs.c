@@ -174,7 +174,7 @@ static uint32_t copy_one(struct run *run)
 	if (run->macs && rn_switch_may(q, run->macs, copy))
 		return 0;
 	l = lists_of(q, v);
-	put(v, &l, 0, copy, NULL, len);
+	put(v, &l, 0, copy, copy, len);
 	made(run, 1, len);
 	return 1;
 }
