@@ -72,7 +72,7 @@ static void watch(const struct rn_queue *q, struct rn_watch *w)
 				.device = &no_device,
 				.tx_seen = q->tx.daemon,
 				.rx_seen = q->tx.daemon,
-				.blind = q->hw && !be->queue_watch};
+				.device_seen = q->hw && !be->queue_watch};
 	if (be->queue_watch)
 		be->queue_watch(q, w);
 }
@@ -196,7 +196,7 @@ static inline bool is_as_it_was(const struct rn_watch *w)
 {
 	return __atomic_load_n(w->tx, __ATOMIC_RELAXED) == w->tx_seen &&
 	       __atomic_load_n(w->rx, __ATOMIC_RELAXED) == w->rx_seen &&
-	       __atomic_load_n(w->device, __ATOMIC_RELAXED) == w->device_seen && !w->blind;
+	       __atomic_load_n(w->device, __ATOMIC_RELAXED) == w->device_seen;
 }
 
 static inline void ask_for_cold(const struct rn_set *set, uint32_t i)
@@ -271,7 +271,7 @@ static __attribute__((noinline)) unsigned look_at_some(struct rn_poller *p, bool
  * and none where the answer to the last packet may be about to come. What is found is hot from now
  * on, and has its share with the others: a wave of clients that wake at once does not make a long
  * turn. */
-static __attribute__((noinline)) unsigned serve_cold(struct rn_poller *p, bool worked)
+static inline unsigned serve_cold(struct rn_poller *p, bool worked)
 {
 	if (worked && !p->looks && p->turn_ns < RN_POLLER_COLD_NS)
 		return look_at_cold(p, p->now_set, false);

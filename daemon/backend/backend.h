@@ -77,14 +77,14 @@ enum rn_armed {
 	RN_NOT_ARMED /* there is work */
 };
 
-/* What stays as it is as long as a queue without work gets none: a look at it is some loads. */
+/* What stays as it is as long as a queue without work gets none: a look at it is some loads. Of one
+ * of which nothing tells, what was seen is not what stands there: it is tried each time. */
 struct rn_watch {
 	const uint32_t *tx, *rx; /* of the client, which it advances */
 	const uint8_t *device; /* the device writes another one there */
 	uint32_t tx_seen, rx_seen; /* what stood there when nothing was left to do */
 	uint8_t device_seen;
 	bool beyond; /* queue_waits() sees more, which is less urgent */
-	bool blind; /* nothing tells: it has to be tried */
 };
 
 struct rn_backend {
