@@ -25,10 +25,10 @@
 #define RN_EVENT_POKE UINT64_MAX
 #define RN_EVENT_HW   (UINT64_MAX - 1)
 
-/* What the poller serves; published with RCU, then immutable but for hot[], which is the poller's.
- */
 struct rn_watch;
 
+/* What the poller serves; published with RCU, then immutable but for the lists that are the
+ * poller's. */
 struct rn_set {
 	uint64_t generation; /* tells sets apart even if one is allocated where another was */
 	uint32_t n_queues, n_hwqs, n_ports, n_rx, n_flush, n_done;

@@ -2,9 +2,9 @@
 /*
  * The data path: what a poller does in a turn, and which queues it looks at.
  *
- * What a turn costs with nothing to do: a load for each hardware queue, one for each hot queue, now
- * and then one for a cold one, and the QSBR quiescent state, which is a comparison when no grace
- * period waits.
+ * What a turn costs with nothing to do: a load for each hardware queue, one for each hot queue,
+ * three prefetches for the next cold one and now and then a look at it, and the QSBR quiescent
+ * state, which is a comparison when no grace period waits.
  */
 #include <time.h>
 #include <unistd.h>
@@ -20,7 +20,7 @@
 #define RX_BUDGET    256u /* packets of one hardware queue in a turn */
 #define COLD_BUDGET  64u /* packets of queues that were cold, in a turn */
 #define COLD_EVERY   4u /* of so many turns without work one looks at a cold queue, */
-#define COLD_AHEAD   3u /* looks: as long as its client's index takes to come */
+#define COLD_AHEAD   3u /* looks: as long as what a look reads takes to come */
 #define COLD_QUIET   16u /* if so many before it had no work either */
 #define COLD_BEYOND  8u /* rounds */
 #define COPY_BUDGET  32u
@@ -62,17 +62,24 @@ void rn_poller_make_hot(struct rn_poller *p, struct rn_queue *q)
 	hot_count(p, p->n_hot + 1);
 }
 
-static void watch(const struct rn_queue *q, struct rn_watch *w)
+/* Its tx ring alone; if a backend owns the queue, the next look has to ask that. */
+static void watch_ring(const struct rn_queue *q, struct rn_watch *w)
 {
 	static const uint8_t no_device;
-	const struct rn_backend *be = q->hwq->port->backend;
 
 	*w = (struct rn_watch) {.tx = &q->tx.ctl->client,
 				.rx = &q->tx.ctl->client,
 				.device = &no_device,
 				.tx_seen = q->tx.daemon,
 				.rx_seen = q->tx.daemon,
-				.device_seen = q->hw && !be->queue_watch};
+				.device_seen = q->hw != NULL};
+}
+
+static void watch(const struct rn_queue *q, struct rn_watch *w)
+{
+	const struct rn_backend *be = q->hwq->port->backend;
+
+	watch_ring(q, w);
 	if (be->queue_watch)
 		be->queue_watch(q, w);
 }
@@ -95,27 +102,28 @@ bool rn_poller_make_cold(struct rn_poller *p, uint32_t i)
 	q->hot = false;
 	p->n_heavy -= q->heavy;
 	q->heavy = false;
+	q->rest = q->rest != 0; /* the next look asks the clock */
 	watch(q, &p->now_set->cold[q->place]); /* its index may have come round by 2^32 since */
 	hot_count(p, p->n_hot - 1);
 	p->now_set->hot[i] = p->now_set->hot[p->n_hot];
 	return true;
 }
 
-/* A new set was published: its lists are made from what its queues know of themselves. */
+/* A new set was published: its lists are made from what its queues know of themselves. Rotations go
+ * on where they were: whoever changes sets all the time does not keep them at their beginning. */
 static __attribute__((noinline, cold)) void take_set(struct rn_poller *p, struct rn_set *set)
 {
 	uint32_t n = 0;
 
 	p->now_set = set;
 	p->now_generation = set->generation;
-	p->cold_next = p->rr[0] = p->rr[1] = 0;
 	p->owned = false;
 	p->n_told = p->n_heavy = 0;
 	for (uint32_t i = 0; i < set->n_queues; i++) {
 		struct rn_queue *q = set->queue[i];
 
 		q->place = i;
-		watch(q, &set->cold[i]);
+		watch_ring(q, &set->cold[i]);
 		p->owned |= q->hwq->port->backend->queue_rx != NULL;
 		if (q->told)
 			set->told[p->n_told++] = q;

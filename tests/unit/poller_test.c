@@ -189,6 +189,78 @@ static void cold_one_that_came_round(void **state)
 	one_close(&b);
 }
 
+/* What it sent last was above its rate, and it rests; what it sends when it is cold does not wait
+ * for the end of that, look by look. Taken out was what make_cold() does to q->rest. */
+static void cold_one_has_rested(void **state)
+{
+	static const struct rn_backend device = {.tx_reserve = reserve, .tx_submit = submit};
+	struct rawnet_slot slot = {.len = 60};
+	uint8_t mem[64];
+	struct one a, b;
+
+	(void)state;
+	port = (struct rn_port) {
+		.backend = &device, .link_up = true, .mtu = 1500, .max_frame = 1514};
+	one_open(&a, 0, 1);
+	one_open(&b, 1, 1);
+	turns(1); /* takes the set */
+	a.q.mem = mem;
+	a.q.mem_size = sizeof(mem);
+	a.q.tx = (struct rn_ring) {.ctl = &a.tx, .slots = &slot};
+	a.q.rest = 32;
+	sent = 0;
+	room = 1;
+	turns(IDLE_TURNS);
+	assert_false(a.q.hot);
+	a.tx.client = 1;
+	turns(COLD_TURNS);
+	assert_int_equal(sent, 1);
+	one_close(&a);
+	one_close(&b);
+}
+
+static const struct rn_queue *the_one;
+static unsigned the_one_served;
+
+static bool is_the_one(const struct rn_queue *q)
+{
+	return q == the_one;
+}
+
+static unsigned serve_the_one(struct rn_queue *q, unsigned budget)
+{
+	(void)budget;
+	the_one_served += q == the_one;
+	return q == the_one;
+}
+
+/* Sets change before a rotation through the cold ones has ended: the last of them is found all the
+ * same. Taken out was that a rotation goes on, for one that begins anew with each set. */
+static void sets_that_change(void **state)
+{
+	static const struct rn_backend device = {.queue_tx = serve_the_one,
+						 .queue_waits = is_the_one};
+	struct one cold[8], more[60];
+
+	(void)state;
+	port.backend = &device;
+	the_one = NULL;
+	the_one_served = 0;
+	for (uint32_t i = 0; i < 8; i++)
+		one_open(&cold[i], i, 1);
+	turns(IDLE_TURNS);
+	the_one = &cold[7].q;
+	for (uint32_t i = 0; i < 60; i++) {
+		one_open(&more[i], 8 + i, 1);
+		turns(8); /* two looks */
+	}
+	assert_true(the_one_served > 0);
+	for (uint32_t i = 0; i < 8; i++)
+		one_close(&cold[i]);
+	for (uint32_t i = 0; i < 60; i++)
+		one_close(&more[i]);
+}
+
 static uint8_t written; /* by the device */
 static bool waits; /* for what the watch does not tell */
 static unsigned asked, served;
@@ -363,6 +435,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(wakes_who_falls_asleep, setup, teardown),
 		cmocka_unit_test_setup_teardown(cold_one_comes_back, setup, teardown),
 		cmocka_unit_test_setup_teardown(cold_one_that_came_round, setup, teardown),
+		cmocka_unit_test_setup_teardown(cold_one_has_rested, setup, teardown),
+		cmocka_unit_test_setup_teardown(sets_that_change, setup, teardown),
 		cmocka_unit_test_setup_teardown(cold_one_is_watched, setup, teardown),
 		cmocka_unit_test_setup_teardown(lets_go_of_a_descriptor, setup, teardown),
 	};
