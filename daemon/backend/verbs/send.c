@@ -38,11 +38,14 @@ static bool take(struct rn_queue *q, struct verbs_queue *v, const struct ibv_cq_
 	return !failed;
 }
 
+#define REAP_MOST 32u /* completions; the others of the poller wait */
+
 bool verbs_reap(struct rn_queue *q, struct verbs_queue *v)
 {
 	struct ibv_poll_cq_attr attr = {0};
 	struct ibv_cq_ex *cq = v->tx_cq;
 	bool good = true;
+	unsigned n = 0;
 	int rc;
 
 	if (v->posted == v->done)
@@ -51,13 +54,13 @@ bool verbs_reap(struct rn_queue *q, struct verbs_queue *v)
 	if (!rc) {
 		do
 			good = take(q, v, cq);
-		while (good && !(rc = ibv_next_poll(cq)));
+		while (good && ++n < REAP_MOST && !(rc = ibv_next_poll(cq)));
 		ibv_end_poll(cq);
 		rn_poller_touch(q->poller, q);
 	}
 	if (!good)
 		rn_rdma_broke(q, &v->tx_state);
-	else if (rc != ENOENT)
+	else if (rc && rc != ENOENT)
 		rn_queue_fault(q, RAWNET_BYE_DEVICE);
 	return good;
 }

@@ -210,11 +210,11 @@ static enum rn_tx_verdict send_one(struct rn_queue *q, struct verbs_queue *v,
 /* ---- the ring ---- */
 
 /* Requests that are under way do not wait for their completions to be seen while there is other
- * work, and room for it. */
+ * work, and room for it: in the queue, and in the client's ring. */
 static bool has_to_reap(const struct rn_queue *q, const struct verbs_queue *v)
 {
 	return q->tx.client == q->tx.next || v->posted - v->done > v->mask / 2 ||
-	       v->frame_posted != v->frame_done;
+	       q->tx.next - q->tx.daemon > q->tx.mask / 2 || v->frame_posted != v->frame_done;
 }
 
 unsigned verbs_queue_tx(struct rn_queue *q, unsigned budget)

@@ -14,7 +14,8 @@
  * The requests of a call are given to the device at its end (send.c): by calls for each where the
  * provider has them (struct ibv_qp_ex), which cost it less, else as a list. The last of them asks
  * for a completion, which is that of all before it. While a client sends, completions are looked
- * for when half of the queue is under way; when it does not, in each turn.
+ * for when half of the queue or of the client's ring is under way, or a frame that was copied
+ * whole; when it does not, in each turn.
  *
  * Of offloads libibverbs knows segmentation, and both checksums together: an IPv4 frame with one of
  * them is done in software, as are all tags.
