@@ -207,10 +207,10 @@ static inline uint8_t *rawnet_data(const struct rawnet_queue *q, const struct ra
 	return q->mem + slot->off;
 }
 
-/* Asks for the memory of the k-th free tx slot ahead of its use. The poller's core read it last:
- * the first write to it waits for that core, and what is published behind that write waits with it.
- * For who sends a packet now and then, once one is published, for the next; a stream of packets
- * hides that wait by itself. Reads a slot. */
+/* Asks for the first line of the k-th free tx slot's memory ahead of its use. The poller's core
+ * read it last: the first write to it waits for that core, and what is published behind that write
+ * waits with it. For who sends a packet now and then, once one is published, for the next; a stream
+ * of packets hides that wait by itself. Reads a slot. */
 static inline void rawnet_tx_prefetch(const struct rawnet_queue *q, uint32_t k)
 {
 	rawnet_prefetch_write(rawnet_data(q, rawnet_tx_slot(&q->tx, k)));

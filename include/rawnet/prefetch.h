@@ -9,7 +9,7 @@
 static inline void rawnet_prefetch_write(const void *p)
 {
 #if defined(__x86_64__)
-	__asm__ volatile("prefetchw %0" : : "m"(*(const char *)p));
+	__asm__ volatile("prefetchw (%0)" : : "r"(p));
 #else
 	__builtin_prefetch(p, 1);
 #endif
