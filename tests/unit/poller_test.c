@@ -157,25 +157,33 @@ static void submit(struct rn_hwq *h, uint32_t len)
 	room--;
 }
 
+static struct rawnet_slot packet = {.len = 60};
+
+/* Two of a port that copies; what the first sends is `packet`. */
+static void open_two(struct one *a, struct one *b)
+{
+	static const struct rn_backend device = {.tx_reserve = reserve, .tx_submit = submit};
+	static uint8_t mem[64];
+
+	port = (struct rn_port) {
+		.backend = &device, .link_up = true, .mtu = 1500, .max_frame = 1514};
+	one_open(a, 0, 1);
+	one_open(b, 1, 1);
+	turns(1); /* takes the set */
+	a->q.mem = mem;
+	a->q.mem_size = sizeof(mem);
+}
+
 /* While it was hot its index came round, to where it stood when it was cold last; then the device
  * was full for so long that it went cold with a packet left. Taken out was what make_cold() keeps
  * of the index: nobody looked any more. */
 static void cold_one_that_came_round(void **state)
 {
-	static const struct rn_backend device = {.tx_reserve = reserve, .tx_submit = submit};
-	struct rawnet_slot slot = {.len = 60};
-	uint8_t mem[64];
 	struct one a, b;
 
 	(void)state;
-	port = (struct rn_port) {
-		.backend = &device, .link_up = true, .mtu = 1500, .max_frame = 1514};
-	one_open(&a, 0, 1);
-	one_open(&b, 1, 1);
-	turns(1); /* takes the set */
-	a.q.mem = mem;
-	a.q.mem_size = sizeof(mem);
-	a.q.tx = (struct rn_ring) {&a.tx, &slot, 0, UINT32_MAX, UINT32_MAX, UINT32_MAX, 0};
+	open_two(&a, &b);
+	a.q.tx = (struct rn_ring) {&a.tx, &packet, 0, UINT32_MAX, UINT32_MAX, UINT32_MAX, 0};
 	a.tx.client = 0; /* as when the set was taken */
 	sent = room = 0;
 	turns(IDLE_TURNS);
@@ -193,20 +201,11 @@ static void cold_one_that_came_round(void **state)
  * for the end of that, look by look. Taken out was what make_cold() does to q->rest. */
 static void cold_one_has_rested(void **state)
 {
-	static const struct rn_backend device = {.tx_reserve = reserve, .tx_submit = submit};
-	struct rawnet_slot slot = {.len = 60};
-	uint8_t mem[64];
 	struct one a, b;
 
 	(void)state;
-	port = (struct rn_port) {
-		.backend = &device, .link_up = true, .mtu = 1500, .max_frame = 1514};
-	one_open(&a, 0, 1);
-	one_open(&b, 1, 1);
-	turns(1); /* takes the set */
-	a.q.mem = mem;
-	a.q.mem_size = sizeof(mem);
-	a.q.tx = (struct rn_ring) {.ctl = &a.tx, .slots = &slot};
+	open_two(&a, &b);
+	a.q.tx = (struct rn_ring) {.ctl = &a.tx, .slots = &packet};
 	a.q.rest = 32;
 	sent = 0;
 	room = 1;
