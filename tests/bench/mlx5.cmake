@@ -4,7 +4,7 @@ rawnet_bench(mlx5 SOURCES mlx5.c mlx5_paths.c mlx5_ports.c mlx5_lab.c mlx5_bare.
   -Wl,--start-group rawnet-mlx5 rawnet-verbs rawnet-data rawnet-net rawnet-steer rawnet-loop rawnet-err
   rawnet-flow -Wl,--end-group PkgConfig::urcu-qsbr PkgConfig::urcu-cds PkgConfig::pcap PkgConfig::mnl
   PkgConfig::ibverbs PkgConfig::mlx5 PkgConfig::cmocka Threads::Threads)
-target_include_directories(bench-mlx5 PRIVATE ${CMAKE_SOURCE_DIR}/daemon)
+target_include_directories(bench-mlx5 PRIVATE ${CMAKE_SOURCE_DIR}/daemon ${CMAKE_SOURCE_DIR}/tools/common)
 add_dependencies(bench-mlx5 cx-run)
 
 # DPDK's driver beside it, where DPDK is installed.

@@ -11,6 +11,7 @@
 #include "../model/cx-test.h"
 #include "attachment.h"
 #include "backend/backend.h"
+#include "move.h"
 #include "steer.h"
 #include "tx.h"
 
@@ -188,15 +189,7 @@ void lab_send(struct rig_client *c, const uint8_t *frame, uint32_t len, uint32_t
 	rawnet_ring_publish(&c->tx);
 }
 
-/* As rawnet-xconnect does (tools/common/move.h). */
-static inline void copy_frame(uint8_t *to, const uint8_t *from, uint32_t len)
-{
-	if (len <= 64)
-		memcpy(to, from, 64);
-	else
-		memcpy(to, from, len);
-}
-
+/* As rawnet-xconnect does it. */
 uint32_t lab_forward(struct rig_client *from, struct rig_client *to)
 {
 	uint32_t n = rawnet_rx_avail(&from->rx), room = rawnet_tx_room(&to->tx, n);
@@ -207,7 +200,7 @@ uint32_t lab_forward(struct rig_client *from, struct rig_client *to)
 		struct rawnet_slot *tx = rawnet_tx_slot(&to->tx, i);
 		uint32_t off = tx->off & ~(to->buf_size - 1);
 
-		copy_frame(to->mem + off, from->mem + rx->off, rx->len);
+		tool_copy(to->mem + off, from->mem + rx->off, rx->len);
 		*tx = (struct rawnet_slot) {.off = off, .len = rx->len};
 	}
 	if (!n)

@@ -141,15 +141,10 @@ static uint32_t blocks_for(const struct rn_queue *q)
 static int make_parent(struct rn_rdma *rdma, struct rn_queue *q, struct rn_mlx5_queue *m,
 		       struct rn_err *err)
 {
-	struct ibv_parent_domain_init_attr attr = {
-		.pd = m->rdma.mem->pd,
-		.td = rn_mlx5_hwq_of(q->hwq)->td,
-	};
+	struct ibv_td *td = rn_mlx5_hwq_of(q->hwq)->td;
 
-	if (!attr.td)
-		return 0;
-	m->parent = ibv_alloc_parent_domain(rdma->ctx, &attr);
-	return m->parent ? 0 : rn_rdma_fail(err, rdma, "parent domain", errno);
+	m->parent = rn_rdma_parent(m->rdma.mem->pd, td);
+	return m->parent || !td ? 0 : rn_rdma_fail(err, rdma, "parent domain", errno);
 }
 
 static int view_tx(struct rn_mlx5_queue *m)

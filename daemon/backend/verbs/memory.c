@@ -89,3 +89,10 @@ void rn_rdma_mem_put(struct rn_attachment *at)
 	mem_free(m);
 	at->hw = NULL;
 }
+
+struct ibv_pd *rn_rdma_parent(struct ibv_pd *pd, struct ibv_td *td)
+{
+	struct ibv_parent_domain_init_attr attr = {.pd = pd, .td = td};
+
+	return td ? ibv_alloc_parent_domain(pd->context, &attr) : NULL;
+}

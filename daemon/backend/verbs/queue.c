@@ -19,17 +19,6 @@ static uint32_t round_up(uint32_t v, uint32_t to)
 
 /* ---- of one thread: its poller; the control thread comes when that has let go (mend.c) ---- */
 
-static void make_parent(struct rn_rdma *rdma, const struct rn_queue *q, struct verbs_queue *v)
-{
-	struct ibv_parent_domain_init_attr attr = {
-		.pd = v->rdma.mem->pd,
-		.td = verbs_hwq_of(q->hwq)->td,
-	};
-
-	if (attr.td)
-		v->parent = ibv_alloc_parent_domain(rdma->ctx, &attr);
-}
-
 static struct ibv_pd *domain_of(const struct verbs_queue *v)
 {
 	return v->parent ? v->parent : v->rdma.mem->pd;
@@ -202,7 +191,7 @@ int verbs_queue_create(struct rn_port *port, struct rn_queue *q, struct rn_err *
 	}
 	v->rdma.mem = q->at->hw;
 	v->rdma.spare = rn_rdma_spare(q);
-	make_parent(rdma, q, v);
+	v->parent = rn_rdma_parent(v->rdma.mem->pd, verbs_hwq_of(q->hwq)->td);
 	rc = make_rx(rdma, q, v, err);
 	if (!rc)
 		rc = make_tx(rdma, q, v, err);

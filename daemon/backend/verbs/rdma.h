@@ -78,6 +78,10 @@ void rn_rdma_mem_put(struct rn_attachment *at);
 /* -errno of a verbs call, with a sentence that knows what usually causes it. */
 int rn_rdma_fail(struct rn_err *err, const struct rn_rdma *rdma, const char *what, int error);
 
+/* pd for queues that one thread uses, without locks and with registers of their own. NULL: there is
+ * no thread domain, or errno. */
+struct ibv_pd *rn_rdma_parent(struct ibv_pd *pd, struct ibv_td *td);
+
 /* ---- what a client's queue has; the first member of each backend's own ---- */
 
 struct rn_rdma_queue {
